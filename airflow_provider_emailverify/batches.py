@@ -1,0 +1,50 @@
+"""The state of a batch, in words that all vendors share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class BatchState(StrEnum):
+    """Where a batch stands. Each vendor's own words map to these in that vendor's file."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the batch will not change any more."""
+        return self in (BatchState.READY, BatchState.FAILED, BatchState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStatus:
+    """
+    One answer to "how far is this batch?".
+
+    :param batch_id: the vendor's identifier of the batch.
+    :param vendor: the vendor's name, as in the connection type.
+    :param state: where the batch stands.
+    :param vendor_status: the vendor's own word for it.
+    :param known: False when the word is none that we know; ``state`` is then ``RUNNING``, which means "not yet".
+    :param total: addresses in the batch; None when the vendor does not say.
+    :param processed: addresses verified so far; None when the vendor does not say.
+    :param credits_used: credits charged for the batch; None when the vendor does not say.
+    """
+
+    batch_id: str
+    vendor: str
+    state: BatchState
+    vendor_status: str
+    known: bool = True
+    total: int | None = None
+    processed: int | None = None
+    credits_used: int | None = None
+
+    def as_dict(self) -> dict[str, str | int | bool | None]:
+        """Return the status as primitives, fit for XCom and trigger events."""
+        return asdict(self) | {"state": self.state.value}

@@ -1,0 +1,324 @@
+"""
+HTTP for one vendor account: time-outs, retries, rate limit, and answers that become errors.
+
+This module knows HTTP; it knows no vendor and no Airflow.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import requests
+import tenacity
+import urllib3
+
+from airflow_provider_emailverify import __version__
+from airflow_provider_emailverify.exceptions import (
+    BatchNotFoundError,
+    BatchNotReadyError,
+    EmailVerifyError,
+    IncompleteResponseError,
+    InvalidRequestError,
+    RateLimitedError,
+    SubmissionUnknownError,
+    TransientError,
+    UnexpectedResponseError,
+    VendorUnavailableError,
+    VendorUnreachableError,
+)
+from airflow_provider_emailverify.rate_limit import RateLimit
+from airflow_provider_emailverify.redaction import Redactor
+from airflow_provider_emailverify.transport import ResponseBody, TargetAdapter, request_target
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+# All answers but results are small; a larger one is no answer to the question.
+MAX_JSON_BYTES = 16 * 1024 * 1024
+# A vendor that asks for a longer pause gets it from the caller, who can free the worker meanwhile.
+MAX_PAUSE_SECONDS = 60.0
+
+# Decoded JSON: what it holds is for the vendor's hook to check.
+JSON = Any
+#: (HTTP status, decoded JSON or None) -> (class of the error, the vendor's message), or None for no error.
+ErrorFor = Callable[[int, JSON], tuple[type[EmailVerifyError], str] | None]
+
+
+class VendorClient:
+    """
+    One vendor account's HTTP client. Threads may share it.
+
+    :param name: how error messages call the vendor, for instance ``Proofy (connection 'proofy_default')``.
+    :param base_url: what every path is appended to.
+    :param key_param: the query parameter that carries the key.
+    :param key: the key.
+    :param error_for: tells which error an answer stands for.
+    :param timeout: seconds that the vendor may stay silent, and that a short answer may take in all.
+    :param max_attempts: how often a request that may be repeated is sent, the first time included.
+    :param requests_per_minute: the limit that this client keeps to; None for no limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        base_url: str,
+        key_param: str,
+        key: str,
+        error_for: ErrorFor,
+        timeout: float = 30.0,
+        max_attempts: int = 4,
+        requests_per_minute: float | None = None,
+    ) -> None:
+        self.name = name
+        self.base_url = base_url.rstrip("/")
+        self.timeout = timeout
+        self.max_attempts = max_attempts
+        self.redact = Redactor(key)
+        self._auth = {key_param: key}
+        self._error_for = error_for
+        self._limit = RateLimit(requests_per_minute) if requests_per_minute else None
+        self._session = requests.Session()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, TargetAdapter(pool_maxsize=64))
+        self._session.headers["User-Agent"] = f"airflow-provider-emailverify/{__version__}"
+        self._session.headers["Accept-Encoding"] = "gzip"
+        # A callable that changes nothing keeps requests from sending what ~/.netrc has for this host.
+        self._session.auth = lambda request: request
+
+    def close(self) -> None:
+        """Close the connections. The client stays usable and opens new ones."""
+        self._session.close()
+
+    def retrying(self) -> tenacity.Retrying:
+        """
+        Return the policy for requests that may be repeated.
+
+        Resets, time-outs, cut bodies, 429 and 5xx are tried again after a jittered exponential pause, or after
+        the pause that the vendor asks for if that is at most a minute.
+        """
+        return self._retrying(RateLimitedError, VendorUnavailableError, IncompleteResponseError)
+
+    def request_json(
+        self,
+        method: str,
+        path: str,
+        *,
+        batch_id: str | None = None,
+        params: Mapping[str, str] | None = None,
+        json: JSON = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        spends_credits: bool = False,
+    ) -> JSON:
+        """
+        Send a request and return the JSON of its answer.
+
+        :param method: the HTTP method.
+        :param path: what follows the base URL, each segment quoted already.
+        :param batch_id: the batch in question, for messages; without one, a 404 stands for no unknown batch.
+        :param params: query parameters beside the key, unquoted.
+        :param json: a body to send as JSON.
+        :param files: a multipart body: field name to (file name, content, media type).
+        :param spends_credits: do not repeat the request once it may have reached the vendor.
+        :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
+        :raises SubmissionUnknownError: ``spends_credits``, and nobody knows whether the vendor got it.
+        """
+        what = self._describe(method, path, batch_id)
+
+        def once() -> JSON:
+            try:
+                with self._send(what, method, path, batch_id, params, json=json, files=files) as response:
+                    return self._payload(response, what, batch_id)
+            except (RateLimitedError, VendorUnreachableError):  # the vendor took nothing
+                raise
+            except TransientError as error:
+                if not spends_credits:
+                    raise
+                raise SubmissionUnknownError(f"{error} {SubmissionUnknownError.advice}") from None
+
+        policy = self._retrying(RateLimitedError, VendorUnreachableError) if spends_credits else self.retrying()
+        return policy(once)
+
+    def send(self, method: str, path: str, *, batch_id: str | None = None) -> None:
+        """
+        Send a request whose answer matters by its status only.
+
+        :param method: the HTTP method.
+        :param path: what follows the base URL, each segment quoted already.
+        :param batch_id: the batch in question, for messages; without one, a 404 stands for no unknown batch.
+        :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
+        """
+
+        def once() -> None:
+            with self._send(self._describe(method, path, batch_id), method, path, batch_id, None):
+                pass
+
+        self.retrying()(once)
+
+    @contextmanager
+    def stream(self, path: str, *, batch_id: str, params: Mapping[str, str] | None = None) -> Iterator[ResponseBody]:
+        """
+        Send one GET and hand out its body as it arrives. To repeat it, wrap it in :meth:`retrying`.
+
+        :param path: what follows the base URL, each segment quoted already.
+        :param batch_id: the batch in question, for messages.
+        :param params: query parameters beside the key, unquoted.
+        :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
+        """
+        what = self._describe("GET", path, batch_id)
+        with self._send(what, "GET", path, batch_id, params) as response:
+            if response.status_code in (202, 204):
+                raise BatchNotReadyError(f"{what} answered {response.status_code}. {BatchNotReadyError.advice}")
+            if response.status_code != 200:
+                raise UnexpectedResponseError(f"{what} answered {response.status_code} where 200 was expected.")
+            yield ResponseBody(response, what)
+
+    def check(self, status: int, payload: JSON, what: str, batch_id: str | None, pause: float | None = None) -> None:
+        """
+        Raise the error that an answer stands for, if it stands for one.
+
+        :param status: the HTTP status.
+        :param payload: the decoded JSON; None if there is none.
+        :param what: the request in words.
+        :param batch_id: the batch in question.
+        :param pause: the seconds for which the vendor asks to be left alone.
+        """
+        found = self._error_for(status, payload)
+        if found is None:
+            return
+        error, message = found
+        if error is BatchNotFoundError and batch_id is None:
+            error = InvalidRequestError
+        said = f": {self.redact(message)!r}" if message else ""
+        text = f"{what} answered {status}{said}. {error.advice}".rstrip()
+        raise error(text, pause) if issubclass(error, TransientError) else error(text)
+
+    def _describe(self, method: str, path: str, batch_id: str | None) -> str:
+        batch = f", batch {batch_id!r}" if batch_id is not None else ""
+        return f"{self.name}{batch}: {method} {path}"
+
+    def _retrying(self, *errors: type[TransientError]) -> tenacity.Retrying:
+        def worth_it(error: BaseException) -> bool:
+            return isinstance(error, errors) and (error.retry_after or 0) <= MAX_PAUSE_SECONDS
+
+        return tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.max_attempts),
+            wait=_pause,
+            retry=tenacity.retry_if_exception(worth_it),
+            before_sleep=self._log_retry,
+            reraise=True,
+        )
+
+    def _log_retry(self, state: tenacity.RetryCallState) -> None:
+        if state.outcome and state.next_action:
+            log.info(
+                "%s Attempt %d of %d failed; the next one is in %.1f s.",
+                state.outcome.exception(),
+                state.attempt_number,
+                self.max_attempts,
+                state.next_action.sleep,
+            )
+
+    @contextmanager
+    def _send(
+        self,
+        what: str,
+        method: str,
+        path: str,
+        batch_id: str | None,
+        params: Mapping[str, str] | None,
+        **body: Any,
+    ) -> Iterator[requests.Response]:
+        if self._limit:
+            self._limit.wait()
+        query = urlencode({**(params or {}), **self._auth}, quote_via=quote, safe="")
+        try:
+            with request_target(f"{urlsplit(self.base_url).path}{path}?{query}"):
+                response = self._session.request(
+                    method,
+                    self.base_url + path,
+                    timeout=(min(self.timeout, CONNECT_TIMEOUT_SECONDS), self.timeout),
+                    allow_redirects=False,  # the key would go along
+                    stream=True,
+                    **body,
+                )
+        except requests.RequestException as error:
+            raise self._no_answer(what, error) from None
+        with response:
+            self._check_status(response, what, batch_id)
+            yield response
+
+    def _no_answer(self, what: str, error: requests.RequestException) -> VendorUnavailableError:
+        reason = getattr(error.args[0], "reason", None) if error.args else None
+        host = urlsplit(self.base_url).netloc
+        if isinstance(error, requests.ReadTimeout):
+            return VendorUnavailableError(f"{what} got no answer within {self.timeout:g} s.")
+        if isinstance(reason, urllib3.exceptions.SSLError) and "CERTIFICATE" in str(reason):
+            return VendorUnreachableError(f"{what} was not sent: the certificate of {host} is not trusted.")
+        if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
+            return VendorUnreachableError(f"{what} was not sent: {host} cannot be reached.")
+        if isinstance(error, requests.exceptions.ProxyError):
+            return VendorUnreachableError(f"{what} was not sent: the proxy gave no connection to {host}.")
+        return VendorUnavailableError(f"{what} got no answer: the connection broke.")
+
+    def _check_status(self, response: requests.Response, what: str, batch_id: str | None) -> None:
+        status = response.status_code
+        if 300 <= status < 400:
+            target = urlsplit(response.headers.get("Location", "")).hostname or "another path"
+            raise UnexpectedResponseError(
+                f"{what} answered {status}, a redirect to {self.redact(target)}. It was not followed, because the "
+                "key would go along. Put the vendor's own base URL into the connection's Host."
+            )
+        if status < 400:
+            return
+        try:
+            payload = json.loads(self._read(response, what))
+        except (EmailVerifyError, ValueError, RecursionError):
+            payload = None  # the status says enough
+        self.check(status, payload, what, batch_id, _retry_after(response.headers.get("Retry-After")))
+
+    def _payload(self, response: requests.Response, what: str, batch_id: str | None) -> JSON:
+        content = self._read(response, what)
+        try:
+            payload = json.loads(content)
+        except (ValueError, RecursionError):
+            if content.lstrip()[:1] in (b"{", b"["):
+                raise IncompleteResponseError(f"{what} answered with JSON that is cut or malformed.") from None
+            raise UnexpectedResponseError(
+                f"{what} answered {response.status_code} with no JSON. {UnexpectedResponseError.advice}"
+            ) from None
+        self.check(response.status_code, payload, what, batch_id)
+        return payload
+
+    def _read(self, response: requests.Response, what: str) -> bytes:
+        return ResponseBody(response, what).read_whole(MAX_JSON_BYTES, time.monotonic() + self.timeout)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """Return the seconds until the next attempt: exponential with jitter, and never less than asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, TransientError) else None
+    return max(asked or 0.0, tenacity.wait_random_exponential(multiplier=1, min=0.5, max=MAX_PAUSE_SECONDS)(state))
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Read the header ``Retry-After``, seconds or an HTTP date (RFC 9110, 10.2.3), as seconds from now."""
+    if not value:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())

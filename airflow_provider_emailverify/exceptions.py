@@ -1,0 +1,137 @@
+"""
+What can go wrong, one class each.
+
+All of them derive from :class:`EmailVerifyError`, and that from :class:`Exception` rather than from
+``AirflowException``: a deferred sensor with ``soft_fail`` skips on any ``AirflowException``, while the same
+sensor in poke mode skips on a few only. ``permanent`` says whether trying again can help; the operators and
+the sensor fail without retries when it cannot. Every class can be built from its message alone, so that it
+survives the way from a trigger to a task, and can be named in a retry policy.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EmailVerifyError(Exception):
+    """Base of everything that this package raises."""
+
+    permanent: ClassVar[bool] = False
+    #: What the person on call can do about it.
+    advice: ClassVar[str] = ""
+
+
+class ConnectionConfigError(EmailVerifyError):
+    """The Airflow connection is missing, of another type, or has a field that cannot be used."""
+
+
+class InvalidDestinationError(EmailVerifyError):
+    """The destination cannot be a place for results, whoever tries it and when."""
+
+    permanent = True
+
+
+class StorageError(EmailVerifyError):
+    """The spool or the destination refused a read or a write: no space, no bucket, no permission."""
+
+
+class InvalidRequestError(EmailVerifyError):
+    """The request makes no sense to the vendor (HTTP 400, 422 …), or to us before it is sent."""
+
+    permanent = True
+    advice = "Check the task's arguments and the base URL in the connection's Host."
+
+
+class UnsupportedOperationError(InvalidRequestError):
+    """The vendor has no such call or option."""
+
+
+class AuthenticationError(EmailVerifyError):
+    """The vendor refused the key (HTTP 401, 403)."""
+
+    permanent = True
+    advice = "Check that the connection's Password is this account's API key, then clear the task."
+
+
+class InsufficientCreditsError(EmailVerifyError):
+    """The account has too few credits (HTTP 402, or a 400 that says so)."""
+
+    permanent = True
+    advice = "Buy credits at the vendor, then clear the task."
+
+
+class BatchNotFoundError(EmailVerifyError):
+    """The vendor does not know the batch (HTTP 404, 410, or an empty answer)."""
+
+    permanent = True
+    advice = (
+        "Check the batch id, and that the connection is of the account that submitted the batch; "
+        "vendors delete old batches."
+    )
+
+
+class BatchFailedError(EmailVerifyError):
+    """The vendor gave the batch up, or somebody cancelled it."""
+
+    permanent = True
+    advice = "Look at the batch in the vendor's dashboard, and submit the list again if need be."
+
+
+class TransientError(EmailVerifyError):
+    """
+    The vendor did not answer usefully this time; the same question can succeed later.
+
+    :param message: what happened.
+    :param retry_after: how long the vendor asks to be left alone, in seconds; None when it does not say.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimitedError(TransientError):
+    """The vendor was asked too often (HTTP 429)."""
+
+    advice = "Lower requests_per_minute on the connection, or put the tasks of this account into an Airflow pool."
+
+
+class VendorUnavailableError(TransientError):
+    """No connection, a reset, a timeout, or HTTP 5xx."""
+
+    advice = "It is the vendor's side; try again later."
+
+
+class VendorUnreachableError(VendorUnavailableError):
+    """No connection could be made, so the request was certainly not sent."""
+
+
+class IncompleteResponseError(TransientError):
+    """The body ended before it was whole."""
+
+
+class UnexpectedResponseError(TransientError):
+    """The answer is not what the vendor documents: another shape, a redirect, an error in a success."""
+
+    advice = "Check the base URL in the connection's Host; if it is right, the vendor has changed its API."
+
+
+class BatchNotReadyError(TransientError):
+    """The results were asked for before the batch was ready."""
+
+    advice = "Wait for it with EmailVerifyBatchSensor, or let the task retry."
+
+
+class VendorOutageError(EmailVerifyError):
+    """The vendor answered nothing useful for longer than ``max_outage``."""
+
+
+class SubmissionUnknownError(EmailVerifyError):
+    """
+    A submission may or may not have reached the vendor, which may or may not have charged for it.
+
+    Permanent, because sending it again could pay twice.
+    """
+
+    permanent = True
+    advice = "It may have been accepted and charged for; look into the vendor's dashboard before sending it again."

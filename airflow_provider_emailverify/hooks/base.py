@@ -1,0 +1,446 @@
+"""From an Airflow connection to a vendor: what all vendors share, and the contract that each one fulfils."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+from urllib.parse import quote
+
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowNotFoundException,
+    BaseHook,
+    mask_secret,
+)
+
+from airflow_provider_emailverify.batches import BatchState, BatchStatus
+from airflow_provider_emailverify.exceptions import (
+    AuthenticationError,
+    BatchFailedError,
+    BatchNotFoundError,
+    BatchNotReadyError,
+    ConnectionConfigError,
+    EmailVerifyError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    RateLimitedError,
+    UnexpectedResponseError,
+    UnsupportedOperationError,
+    VendorUnavailableError,
+)
+from airflow_provider_emailverify.get_provider_info import connection_form
+from airflow_provider_emailverify.hooks.settings import EXTRAS, read_connection
+
+if TYPE_CHECKING:
+    from airflow_provider_emailverify.client import JSON, VendorClient
+    from airflow_provider_emailverify.storage import Spool
+    from airflow_provider_emailverify.transport import ResponseBody
+
+_STATUS_ERRORS: dict[int, type[EmailVerifyError]] = {
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: AuthenticationError,
+    404: BatchNotFoundError,
+    408: VendorUnavailableError,
+    410: BatchNotFoundError,
+    425: VendorUnavailableError,
+    429: RateLimitedError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """
+    A vendor's results as they arrive.
+
+    :param body: the bytes; iterate once.
+    :param media_type: the media type of the vendor's format, whatever the answer's header says.
+    """
+
+    body: ResponseBody
+    media_type: str
+
+
+class EmailVerifyHook(BaseHook):
+    """
+    Talk to one vendor through one Airflow connection.
+
+    A vendor is a subclass: the attributes below, :meth:`submit_batch`, :meth:`get_batch_status`,
+    :meth:`download_results` and :meth:`count_rows`, and of the other calls those that the vendor has. Nothing
+    is read and nothing is sent before the first call.
+
+    :param conn_id: the Airflow connection; Password holds the key, Host may replace the base URL.
+    """
+
+    conn_name_attr: str = "conn_id"
+    #: How Airflow calls the vendor: in connections, in the UI, and by default.
+    conn_type: str
+    hook_name: str
+    default_conn_name: str
+    #: The vendor's API, without a slash at its end.
+    default_base_url: ClassVar[str]
+    #: The query parameter that carries the key.
+    key_param: ClassVar[str]
+    #: Addresses in one batch at most; None when the vendor documents no limit.
+    max_batch_size: ClassVar[int | None] = None
+    #: Requests a minute at most; None when the vendor documents no limit.
+    requests_per_minute: ClassVar[float | None] = None
+    #: Batches that the vendor works on at the same time; None when it documents no limit.
+    max_parallel_batches: ClassVar[int | None] = None
+    #: The vendor's words for the state of a batch, in lower case with single spaces.
+    states: ClassVar[dict[str, BatchState]]
+    #: Words by which an error message of the vendor speaks of the balance.
+    credit_words: ClassVar[re.Pattern[str]] = re.compile(r"\b(credits?|balance|quota)\b", re.IGNORECASE)
+    #: The names that a connection's Extra may hold.
+    extras: ClassVar[frozenset[str]] = EXTRAS
+
+    def __init__(self, conn_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id or self.default_conn_name
+
+    # --- connection ---
+
+    @classmethod
+    def get_hook(cls, conn_id: str, hook_params: dict[str, Any] | None = None) -> EmailVerifyHook:
+        """
+        Return the hook of the vendor that the connection's type names.
+
+        :param conn_id: the Airflow connection.
+        :param hook_params: keyword arguments for the hook's constructor.
+        :raises ConnectionConfigError: no such connection, or one of a type that is no e-mail verification vendor.
+        """
+        connection = _get_connection(conn_id)
+        try:
+            hook = connection.get_hook(hook_params=hook_params)
+        except AirflowException:  # no provider knows the type
+            hook = None
+        if not isinstance(hook, EmailVerifyHook):
+            raise ConnectionConfigError(
+                f"Connection {conn_id!r}: its Connection Type is {connection.conn_type!r}, which is no e-mail "
+                "verification vendor; set it to proofy, cliova or another vendor's type."
+            )
+        return hook
+
+    def get_conn(self) -> VendorClient:
+        """
+        Return the client of this connection, made on first use.
+
+        :raises ConnectionConfigError: the connection is missing or cannot be used.
+        """
+        return self.client
+
+    @cached_property
+    def client(self) -> VendorClient:
+        """The client of this connection, made on first use."""
+        # Imported here because DAG files import hooks all day and need no HTTP.
+        from airflow_provider_emailverify.client import VendorClient
+        from airflow_provider_emailverify.redaction import renderings
+
+        settings = read_connection(
+            _get_connection(self.conn_id),
+            conn_type=self.conn_type,
+            default_base_url=self.default_base_url,
+            extras=self.extras,
+        )
+        for spelling in renderings(settings.key):  # Airflow masks the raw one only
+            mask_secret(spelling)
+        return VendorClient(
+            name=f"{self.hook_name} (connection {self.conn_id!r})",
+            base_url=settings.base_url,
+            key_param=self.key_param,
+            key=settings.key,
+            error_for=self.error_for,
+            **{"requests_per_minute": self.requests_per_minute, **settings.options},
+        )
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the connection form's behaviour for Airflow before 3.2, from the declared one."""
+        behaviour = connection_form(cls.default_base_url)["ui-field-behaviour"]
+        return {name.replace("-", "_"): value for name, value in behaviour.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the connection form's own fields for Airflow before 3.2, from the declared ones."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import DecimalField, IntegerField
+        from wtforms.validators import NumberRange, Optional
+
+        def widget(field: dict[str, Any]) -> Any:
+            kind = IntegerField if "integer" in field["schema"]["type"] else DecimalField
+            return kind(
+                field["label"],
+                description=field["description"],
+                validators=[Optional(), NumberRange(min=field["schema"].get("minimum", 0))],
+                widget=BS3TextFieldWidget(),
+            )
+
+        fields = connection_form(cls.default_base_url)["conn-fields"]
+        return {name: widget(field) for name, field in fields.items()}
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Try the connection without spending credits.
+
+        :return: whether it works, and what that proves or what to do. It never raises.
+        """
+        try:
+            return True, self.probe()
+        except EmailVerifyError as error:
+            return False, str(error)
+        except Exception as error:  # noqa: BLE001 - Airflow shows what is returned, and a text of others may hold the key
+            return False, f"Unexpected {type(error).__name__}; see the log of the API server."
+
+    # --- the vendor's calls ---
+
+    @abstractmethod
+    def submit_batch(self, emails: Sequence[str], name: str | None = None) -> str:
+        """
+        Submit addresses as one batch, and spend credits. Return the batch id.
+
+        :param emails: the addresses, ``max_batch_size`` at most.
+        :param name: what the vendor shall call the batch, if it lets one choose.
+        :raises InvalidRequestError: no addresses, or too many; nothing was sent.
+        :raises SubmissionUnknownError: it may or may not have reached the vendor. It is never sent again by itself.
+        """
+
+    @abstractmethod
+    def get_batch_status(self, batch_id: str) -> BatchStatus:
+        """
+        Ask how far a batch is.
+
+        :param batch_id: the vendor's identifier of the batch.
+        :raises BatchNotFoundError: the vendor does not know it.
+        :raises TransientError: no useful answer this time.
+        """
+
+    @abstractmethod
+    def download_results(self, batch_id: str) -> AbstractContextManager[Download]:
+        """
+        Open the results of a ready batch.
+
+        A vendor's options are keyword arguments of its own method.
+
+        :param batch_id: the vendor's identifier of the batch.
+        :raises BatchNotReadyError: they are not there yet.
+        """
+
+    @abstractmethod
+    def count_rows(self, batch_id: str, file: BinaryIO, media_type: str, *, is_measured: bool) -> int:
+        """
+        Check that a file holds whole results, and return how many rows.
+
+        :param batch_id: the vendor's identifier of the batch.
+        :param file: the vendor's bytes, seekable.
+        :param media_type: what :class:`Download` said.
+        :param is_measured: False when only the content can tell whether the file was cut.
+        :raises EmailVerifyError: the file holds something else, such as an error or half an answer.
+        """
+
+    @abstractmethod
+    def probe(self) -> str:
+        """Ask the vendor something that costs nothing; return in words what the answer proves."""
+
+    def cancel_batch(self, batch_id: str) -> None:
+        """
+        Stop a batch.
+
+        :param batch_id: the vendor's identifier of the batch.
+        :raises UnsupportedOperationError: the vendor has no such call.
+        """
+        raise self._unsupported("to cancel a batch")
+
+    def get_credits(self) -> float:
+        """
+        Return the account's balance, in the vendor's credits.
+
+        :raises UnsupportedOperationError: the vendor has no such call.
+        """
+        raise self._unsupported("to read the balance")
+
+    def verify_email(self, email: str) -> dict[str, Any]:
+        """
+        Verify one address now, and spend a credit. Return the vendor's answer as it is.
+
+        :param email: the address.
+        :raises UnsupportedOperationError: the vendor has no such call.
+        """
+        raise self._unsupported("to verify a single address")
+
+    def error_for(self, status: int, payload: JSON) -> tuple[type[EmailVerifyError], str] | None:
+        """
+        Tell which error an answer stands for.
+
+        :param status: the HTTP status.
+        :param payload: the decoded JSON; None if there is none.
+        :return: the class of the error and the vendor's own message; None for no error.
+        """
+        message = self.error_message(payload) or ""
+        speaks_of_credits = bool(self.credit_words.search(re.sub(r"\S+@\S+", "", message)))
+        if status >= 500:
+            return VendorUnavailableError, message
+        if status == 400 and speaks_of_credits:
+            return InsufficientCreditsError, message
+        if status >= 400:
+            return _STATUS_ERRORS.get(status, InvalidRequestError), message
+        if self.is_error(payload):
+            return InsufficientCreditsError if speaks_of_credits else UnexpectedResponseError, message
+        return None
+
+    def error_message(self, payload: JSON) -> str | None:
+        """Return the vendor's own words out of an error answer: ``message``, ``error.message`` or ``error``."""
+        if not isinstance(payload, dict):
+            return None
+        error = payload.get("error")
+        inner = error.get("message") if isinstance(error, dict) else error
+        return next((text for text in (payload.get("message"), inner) if isinstance(text, str) and text), None)
+
+    def is_error(self, payload: JSON) -> bool:
+        """Tell whether the JSON of an answer with a status of success is an error all the same."""
+        return isinstance(payload, dict) and bool(payload.get("error"))
+
+    # --- helpers for the vendors ---
+
+    def save_results(self, batch_id: str, spool: Spool, **options: Any) -> int:
+        """
+        Download the results of a batch into a spool file, check them, and return the number of rows.
+
+        A body that is cut is downloaded again from its beginning.
+
+        :param batch_id: the vendor's identifier of the batch.
+        :param spool: where the bytes go; what it held is thrown away.
+        :param options: what this vendor's :meth:`download_results` takes beside the batch id.
+        :raises BatchNotReadyError: the batch is not ready yet; a later try can succeed.
+        :raises EmailVerifyError: there are no whole results, for the reason that the class names.
+        """
+
+        def once() -> int:
+            with self.download_results(batch_id, **options) as download:
+                spool.reset(download.media_type)
+                for chunk in download.body:
+                    spool.write(chunk)
+                is_measured = download.body.is_measured
+            return self.count_rows(batch_id, spool.rewound(), download.media_type, is_measured=is_measured)
+
+        try:
+            return self.client.retrying()(once)
+        except (BatchNotFoundError, InvalidRequestError):
+            # What a vendor answers to an early download is not documented; 404 and 422 are plausible.
+            if self.get_batch_status(batch_id).state.is_final:
+                raise
+            raise BatchNotReadyError(f"{self.about(batch_id)}: not ready yet. {BatchNotReadyError.advice}") from None
+
+    def check_download_options(self, options: dict[str, Any]) -> None:
+        """
+        Refuse options that this vendor's :meth:`download_results` does not have.
+
+        :param options: keyword arguments.
+        :raises UnsupportedOperationError: naming the options that there are.
+        """
+        known = list(inspect.signature(self.download_results).parameters)[1:]
+        unknown = sorted(set(options) - set(known))
+        if unknown:
+            raise UnsupportedOperationError(
+                f"{self.hook_name} has no download option {unknown[0]!r}; it has {', '.join(known) or 'none'}."
+            )
+
+    def batch_path(self, template: str, batch_id: str) -> str:
+        """
+        Put a batch id into a path, so quoted that it stays one segment whatever it holds.
+
+        :param template: a path with ``{id}``.
+        :param batch_id: the vendor's identifier of the batch.
+        :raises InvalidRequestError: the id is empty.
+        """
+        return template.replace("{id}", quote_batch_id(batch_id))
+
+    def about(self, batch_id: str) -> str:
+        """Return how messages call a batch: the vendor, the connection and the batch id."""
+        return f"{self.client.name}, batch {batch_id!r}"
+
+    def batch_status(self, batch_id: str, word: Any, **counts: int | None) -> BatchStatus:
+        """
+        Translate the vendor's word for the state of a batch.
+
+        A word that is not in ``states`` means "not yet": vendors do not publish all of theirs.
+
+        :param batch_id: the vendor's identifier of the batch.
+        :param word: the vendor's word, in any case, with spaces, underscores or hyphens.
+        :param counts: the numbers of :class:`BatchStatus`.
+        :raises UnexpectedResponseError: there is no word.
+        """
+        if not isinstance(word, str) or not word.strip():
+            raise UnexpectedResponseError(
+                f"{self.about(batch_id)}: expected a status in words, found {type(word).__name__}. "
+                f"{UnexpectedResponseError.advice}"
+            )
+        state = self.states.get(" ".join(re.split(r"[\s_-]+", word.strip().lower())))
+        return BatchStatus(
+            batch_id=batch_id,
+            vendor=self.conn_type,
+            state=state or BatchState.RUNNING,
+            vendor_status=self.client.redact(word, 60),
+            known=state is not None,
+            **counts,
+        )
+
+    def require_ready(self, status: BatchStatus) -> None:
+        """
+        Refuse results of a batch that is not ready.
+
+        :param status: what the vendor says of the batch.
+        :raises BatchFailedError: it failed or was cancelled.
+        :raises BatchNotReadyError: it is not ready yet.
+        """
+        error = BatchFailedError if status.state.is_final else BatchNotReadyError
+        if status.state is not BatchState.READY:
+            raise error(f"{self.about(status.batch_id)}: its status is {status.vendor_status!r}. {error.advice}")
+
+    def check_emails(self, emails: Sequence[str]) -> None:
+        """
+        Refuse a list that cannot be one batch, before it is sent.
+
+        :param emails: the addresses.
+        :raises InvalidRequestError: no list of addresses, an empty one, or more than ``max_batch_size``.
+        """
+        if isinstance(emails, str) or not all(isinstance(email, str) and email for email in emails):
+            raise InvalidRequestError("A batch is a list of addresses, each a non-empty str.")
+        if not emails:
+            raise InvalidRequestError("A batch needs at least one address.")
+        if self.max_batch_size and len(emails) > self.max_batch_size:
+            raise InvalidRequestError(
+                f"{self.hook_name} takes {self.max_batch_size:,} addresses a batch, not {len(emails):,}; split them."
+            )
+
+    def _unsupported(self, what: str) -> UnsupportedOperationError:
+        return UnsupportedOperationError(f"{self.hook_name} documents no call {what}.")
+
+
+def quote_batch_id(batch_id: str) -> str:
+    """
+    Quote a batch id for one segment of a URL or one file name.
+
+    :param batch_id: the vendor's identifier of the batch.
+    :raises InvalidRequestError: it is empty, or no str.
+    """
+    if not isinstance(batch_id, str) or not batch_id.strip():
+        raise InvalidRequestError(f"The batch id is empty ({batch_id!r}); check the task that returns it.")
+    quoted = quote(batch_id, safe="")
+    # "." and ".." would be resolved away on the road, and their dots are never quoted by the library.
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
+
+
+def _get_connection(conn_id: str) -> Any:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConnectionConfigError(
+            f"Connection {conn_id!r}: there is none; create it with the vendor's Connection Type and the API key as "
+            f"Password, or set AIRFLOW_CONN_{conn_id.upper()}."
+        ) from None

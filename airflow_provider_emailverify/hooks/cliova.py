@@ -1,0 +1,195 @@
+"""
+Cliova (https://cliova.com), API v1.
+
+Known from the vendor's page on results: the call, ``output``, ``verifiedOnly``, and ``error.message`` in errors.
+Known from its pages on upload and status: the calls and the shape of their answers. Not published: the columns
+of the results, what an early download answers, limits, and any call for the balance or to cancel.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+from airflow_provider_emailverify.batches import BatchState, BatchStatus
+from airflow_provider_emailverify.exceptions import (
+    BatchNotFoundError,
+    IncompleteResponseError,
+    InvalidRequestError,
+    SubmissionUnknownError,
+    UnexpectedResponseError,
+)
+from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
+from airflow_provider_emailverify.results.outline import first_byte, outline_csv, outline_json
+
+if TYPE_CHECKING:
+    from airflow_provider_emailverify.client import JSON
+
+_LISTS = "/webhooks/email-validations/bulk-emails"
+_MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
+
+
+class CliovaHook(EmailVerifyHook):
+    """
+    Verify addresses with Cliova.
+
+    :param conn_id: an Airflow connection of type ``cliova``.
+    """
+
+    conn_type = "cliova"
+    hook_name = "Cliova"
+    default_conn_name = "cliova_default"
+    default_base_url = "https://api.cliova.com/v1"
+    key_param = "apiKey"
+    # From the page on status; the cancelled ones are likely words. Any other word means "not yet".
+    states = {
+        "in progress": BatchState.RUNNING,
+        "completed": BatchState.READY,
+        "failed": BatchState.FAILED,
+        "canceled": BatchState.CANCELLED,
+        "cancelled": BatchState.CANCELLED,
+    }
+
+    def submit_batch(self, emails: Sequence[str], name: str | None = None) -> str:
+        """
+        Upload addresses as one list, and spend credits. Return the batch id.
+
+        Source: docs.cliova.com, "upload-email-list". Whether a second list of the same name is refused is not known.
+
+        :param emails: the addresses; Cliova documents no limit.
+        :param name: the list's unique name; a random one if None.
+        :raises InvalidRequestError: no addresses; nothing was sent.
+        :raises SubmissionUnknownError: it may or may not have reached Cliova. It is never sent again by itself.
+        """
+        self.check_emails(emails)
+        table = io.StringIO(newline="")
+        writer = csv.writer(table)
+        writer.writerow(["email"])
+        writer.writerows([email] for email in emails)
+        answer = self.client.request_json(
+            "POST",
+            _LISTS,
+            params={"name": name or f"airflow-{uuid.uuid4()}"},
+            files={"file": ("emails.csv", table.getvalue().encode(), "text/csv")},
+            spends_credits=True,
+        )
+        batch_id = next((entry["id"] for entry in _entries(answer) if entry.get("id")), None)
+        if not batch_id:
+            raise SubmissionUnknownError(
+                f"{self.client.name}: expected the id of the new list, found none. {SubmissionUnknownError.advice}"
+            )
+        return str(batch_id)
+
+    def get_batch_status(self, batch_id: str) -> BatchStatus:
+        """
+        Ask how far a list is.
+
+        Source: docs.cliova.com, "get-validation-status".
+
+        :param batch_id: the id that :meth:`submit_batch` returned.
+        :raises BatchNotFoundError: Cliova does not know it.
+        :raises TransientError: no useful answer this time.
+        """
+        path = self.batch_path(f"{_LISTS}/{{id}}/status", batch_id)
+        answer = self.client.request_json("GET", path, batch_id=batch_id)
+        entries = _entries(answer)
+        # The answer lists lists: the one that was asked for, or a single one that does not say its id.
+        found = [entry for entry in entries if str(entry.get("id", batch_id)) == batch_id]
+        if not found:
+            if entries or (isinstance(answer, dict) and answer.get("payload") == []):
+                raise BatchNotFoundError(f"{self.about(batch_id)}: no such list. {BatchNotFoundError.advice}")
+            raise UnexpectedResponseError(
+                f"{self.about(batch_id)}: expected a payload with a list's status. {UnexpectedResponseError.advice}"
+            )
+        entry = found[0]
+        return self.batch_status(
+            batch_id,
+            entry.get("status"),
+            total=_count(entry.get("totalEmails")),
+            credits_used=_count(entry.get("totalCreditsUsed")),
+        )
+
+    @contextmanager
+    def download_results(
+        self, batch_id: str, output: Literal["csv", "json"] = "csv", verified_only: bool = False
+    ) -> Iterator[Download]:
+        """
+        Open the results of a completed list.
+
+        Cliova's page asks to check for completion first, and a CSV file cannot say that it is a part only. So the
+        status is asked for before the results.
+
+        :param batch_id: the id that :meth:`submit_batch` returned.
+        :param output: the format.
+        :param verified_only: leave out the addresses that Cliova did not verify.
+        :raises BatchNotReadyError: the list is still in progress.
+        :raises BatchFailedError: the list failed.
+        """
+        if output not in _MEDIA_TYPES:
+            raise InvalidRequestError(f"Cliova's output is 'csv' or 'json', not {output!r}.")
+        if str(verified_only).lower() not in ("true", "false"):  # a templated option arrives as a str
+            raise InvalidRequestError(f"Cliova's verified_only is True or False, not {verified_only!r}.")
+        self.require_ready(self.get_batch_status(batch_id))
+        path = self.batch_path(f"{_LISTS}/{{id}}/download-result", batch_id)
+        params = {"output": output, "verifiedOnly": str(verified_only).lower()}
+        with self.client.stream(path, batch_id=batch_id, params=params) as body:
+            yield Download(body, _MEDIA_TYPES[output])
+
+    def count_rows(self, batch_id: str, file: BinaryIO, media_type: str, *, is_measured: bool) -> int:
+        """
+        Check that a file is a whole result, and return how many rows it has, a CSV file's header not among them.
+
+        :param batch_id: the id that :meth:`submit_batch` returned.
+        :param file: Cliova's answer, seekable.
+        :param media_type: ``text/csv`` or ``application/json``.
+        :param is_measured: False when only the content can tell whether the file was cut.
+        :raises IncompleteResponseError: the file was cut.
+        :raises UnexpectedResponseError: the answer is an error, or something else.
+        """
+        what = self.about(batch_id)
+        if media_type == _MEDIA_TYPES["json"] or first_byte(file) in (b"{", b"["):
+            outline = outline_json(file, what)
+            self.client.check(200, outline.as_payload(), what, batch_id)
+            rows = outline.lists.get("payload") if outline.rows is None else outline.rows
+            if rows is None or media_type != _MEDIA_TYPES["json"]:
+                raise UnexpectedResponseError(
+                    f"{what}: expected {media_type} with results, found other JSON. {UnexpectedResponseError.advice}"
+                )
+            return rows
+        table = outline_csv(file, what)
+        if table.ends_short and not is_measured:
+            raise IncompleteResponseError(f"{what}: the CSV file ends in the middle of a row.")
+        return table.rows
+
+    def probe(self) -> str:
+        """
+        Ask for the status of a list that cannot exist.
+
+        Cliova documents no call for the account or its balance; this one costs nothing and needs the key.
+        """
+        with suppress(BatchNotFoundError):
+            self.get_batch_status(str(uuid.uuid4()))
+        return (
+            "Cliova was reached and did not refuse the key. It has no call that proves more: whether it looks at the "
+            "key before the list is not documented."
+        )
+
+    def is_error(self, payload: JSON) -> bool:
+        """Tell whether a 200 is an error: Cliova's successes say ``"code": "SUCCESS"``."""
+        if super().is_error(payload):
+            return True
+        return isinstance(payload, dict) and str(payload.get("code", "SUCCESS")).upper() != "SUCCESS"
+
+
+def _entries(answer: JSON) -> list[dict[str, Any]]:
+    """Return the lists of an answer's ``payload``, which is one object on upload and a list of them on status."""
+    payload = answer.get("payload") if isinstance(answer, dict) else None
+    return [entry for entry in (payload if isinstance(payload, list) else [payload]) if isinstance(entry, dict)]
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,50 @@
+"""Keep keys and addresses out of texts that somebody else wrote, such as a vendor's error message."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from urllib.parse import quote, quote_plus
+
+# An address, also percent-encoded, with a quoted or a bare local part.
+_ADDRESS = re.compile(r"""(?:"[^"]*"|[^\s"'<>(),;:=&?/]+)(?:@|%40)[^\s"'<>(),;&]+""", re.IGNORECASE)
+
+
+def renderings(secret: str) -> list[str]:
+    """Return the spellings in which a secret turns up in URLs, headers, pages and logs, longest first."""
+    raw = secret.encode()
+    spellings = {
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        html.escape(secret),
+        repr(secret)[1:-1],
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode(),
+    }
+    return sorted(spellings, key=len, reverse=True)
+
+
+class Redactor:
+    """
+    Replace a secret, however it is spelled, and every e-mail address in a text.
+
+    :param secret: the key to hide.
+    """
+
+    def __init__(self, secret: str) -> None:
+        # Percent escapes may be in either case, hence IGNORECASE.
+        self._secret = re.compile("|".join(map(re.escape, renderings(secret))), re.IGNORECASE)
+
+    def __call__(self, text: str, limit: int = 300) -> str:
+        """
+        Return the text without the secret and without addresses, on one line.
+
+        :param text: what somebody else wrote.
+        :param limit: characters at most; the cut comes after the redaction, so that half a key cannot stay.
+        """
+        text = _ADDRESS.sub("<address>", self._secret.sub("***", text))
+        text = " ".join(text.split())
+        return text if len(text) <= limit else text[: limit - 1] + "…"

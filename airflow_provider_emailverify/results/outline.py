@@ -1,0 +1,208 @@
+"""
+The outline of a vendor's file: is it whole, what kind of answer is it, and how many rows does it hold.
+
+One pass, flat memory, and not a word of the content in an error: rows hold addresses.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from io import TextIOWrapper
+from typing import Any, BinaryIO
+
+from airflow_provider_emailverify.exceptions import IncompleteResponseError, UnexpectedResponseError
+
+_CHUNK_BYTES = 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+# Every byte that means nothing to CSV becomes an "x", so that patterns can be sought as literals.
+_MARKS = bytes(byte if byte in b'",;\t\r\n' else ord("x") for byte in range(256))
+_NOT_QUOTE_OR_NEWLINE = bytes(byte for byte in range(256) if byte not in b'"\n')
+
+
+@dataclass(slots=True)
+class JsonOutline:
+    """
+    What a JSON document holds on its first levels.
+
+    :param rows: elements of the document if it is a list, else None.
+    :param lists: elements of each list that is a member of the document.
+    :param values: members of the document that are neither list nor object; and, for one more level, members
+        of its objects, under ``outer.inner``.
+    """
+
+    rows: int | None = None
+    lists: dict[str, int] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def as_payload(self) -> dict[str, Any]:
+        """Return the values as the object that they came from, without its lists."""
+        payload: dict[str, Any] = {}
+        for name, value in self.values.items():
+            outer, dot, inner = name.partition(".")
+            if dot:
+                payload.setdefault(outer, {})[inner] = value
+            else:
+                payload[name] = value
+        return payload
+
+
+@dataclass(frozen=True, slots=True)
+class CsvOutline:
+    """
+    What a CSV file holds.
+
+    :param header: the names of the columns.
+    :param rows: records after the header; blank lines are none.
+    :param ends_short: the last record has fewer fields than the header, or ends within quotes.
+    """
+
+    header: list[str]
+    rows: int
+    ends_short: bool
+
+
+def first_byte(file: BinaryIO) -> bytes:
+    """
+    Return the first byte that is neither white space nor a byte order mark; b"" if there is none.
+
+    :param file: a seekable file; it is left at its beginning, after the byte order mark.
+    """
+    file.seek(0)
+    start = len(_BOM) if file.read(len(_BOM)) == _BOM else 0
+    file.seek(start)
+    chunks = iter(partial(file.read, _CHUNK_BYTES), b"")
+    byte = next((rest[:1] for chunk in chunks if (rest := chunk.lstrip())), b"")
+    file.seek(start)
+    return byte
+
+
+def outline_json(file: BinaryIO, what: str) -> JsonOutline:
+    """
+    Walk through a JSON document.
+
+    :param file: a seekable file.
+    :param what: whose document it is, for messages.
+    :raises IncompleteResponseError: the document is cut or malformed.
+    :raises UnexpectedResponseError: the file is no JSON document at all.
+    """
+    import ijson  # here, because DAG files import this package all day
+
+    if first_byte(file) not in (b"{", b"["):
+        raise UnexpectedResponseError(f"{what}: expected a JSON document, found none. {UnexpectedResponseError.advice}")
+    try:
+        return _walk(ijson.basic_parse(file, use_float=True))
+    except (ijson.JSONError, UnicodeDecodeError):
+        # Their texts quote the document.
+        raise IncompleteResponseError(f"{what}: the JSON document is cut or malformed.") from None
+
+
+def _walk(events: Iterator[tuple[str, Any]]) -> JsonOutline:
+    outline = JsonOutline()
+    depth = 0
+    name = inner = ""
+    in_list = False  # the member being read is a list
+    for event, value in events:
+        if event == "map_key":
+            if depth == 1:
+                name = value
+            elif depth == 2:
+                inner = value
+            continue
+        if event in ("end_map", "end_array"):
+            depth -= 1
+            in_list = in_list and depth > 1
+            continue
+        is_scalar = event not in ("start_map", "start_array")
+        if outline.rows is not None:
+            outline.rows += depth == 1
+        elif in_list:
+            outline.lists[name] += depth == 2
+        elif is_scalar and depth in (1, 2):
+            outline.values[name if depth == 1 else f"{name}.{inner}"] = value
+        if not is_scalar:
+            if event == "start_array" and depth == 0:
+                outline.rows = 0
+            elif event == "start_array" and depth == 1 and outline.rows is None:
+                outline.lists[name] = 0
+                in_list = True
+            depth += 1
+    return outline
+
+
+def outline_csv(file: BinaryIO, what: str) -> CsvOutline:
+    """
+    Walk through a CSV file (RFC 4180: a line break within quotes does not end a record).
+
+    :param file: a seekable file.
+    :param what: whose file it is, for messages.
+    :raises UnexpectedResponseError: the file is empty, is a page, or holds one line that is no header.
+    """
+    if first_byte(file) in (b"", b"<"):
+        raise UnexpectedResponseError(f"{what}: expected a CSV file, found none. {UnexpectedResponseError.advice}")
+    start = file.tell()
+    header = _fields(file.readline(_CHUNK_BYTES))
+    file.seek(start)
+    counted = _count_records(file)
+    if counted is None:
+        file.seek(start)
+        counted = _count_records_slowly(file, what), False
+    records, in_quotes = counted
+    if records <= 1 and not any("mail" in name.lower() for name in header):
+        raise UnexpectedResponseError(
+            f"{what}: expected a CSV file, found a line of text. {UnexpectedResponseError.advice}"
+        )
+    ends_short = in_quotes or len(_fields(_last_line(file))) < len(header)
+    return CsvOutline(header, max(records - 1, 0), ends_short)
+
+
+def _count_records(file: BinaryIO) -> tuple[int, bool] | None:
+    """Count records fast, and tell whether the file ends within quotes; None if it takes a real parser."""
+    records = 0
+    in_quotes = False
+    last = b"\n"
+    for part in iter(partial(file.read, _CHUNK_BYTES), b""):
+        chunk = part + file.read(1) if part.endswith(b"\r") else part
+        around = last + chunk
+        if b"\n\n" in around or (b"\r" in chunk and _has_odd_returns(around)):
+            return None
+        if in_quotes or b'"' in chunk:
+            if b'x"x' in around.translate(_MARKS):
+                return None
+            marks = chunk.translate(None, _NOT_QUOTE_OR_NEWLINE)
+            # A quoted field without line breaks has become a mere pair of quotes; drop those.
+            pieces = (b'"' + marks if in_quotes else marks).replace(b'""', b"").split(b'"')
+            records += sum(piece.count(b"\n") for piece in pieces[::2])
+            in_quotes = len(pieces) % 2 == 0
+        else:
+            records += chunk.count(b"\n")
+        last = chunk[-2:]
+    return records + (in_quotes or not last.endswith(b"\n")), in_quotes
+
+
+def _has_odd_returns(chunk: bytes) -> bool:
+    """Tell whether a carriage return ends a line by itself, or stands in a blank line."""
+    return b"\n\r\n" in chunk or chunk.count(b"\r") != chunk.count(b"\r\n")
+
+
+def _count_records_slowly(file: BinaryIO, what: str) -> int:
+    text = TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+    try:
+        return sum(1 for record in csv.reader(text) if record)
+    except csv.Error:
+        raise UnexpectedResponseError(f"{what}: expected a CSV file, found one that cannot be parsed.") from None
+    finally:
+        text.detach()
+
+
+def _last_line(file: BinaryIO) -> bytes:
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 64 * 1024))
+    return file.read().rstrip(b"\r\n").rpartition(b"\n")[2]
+
+
+def _fields(line: bytes) -> list[str]:
+    text = line.decode("utf-8", errors="replace").strip()
+    return next(csv.reader([text]), []) if text else []

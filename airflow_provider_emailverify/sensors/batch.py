@@ -1,0 +1,185 @@
+"""Wait until a batch is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_emailverify import exceptions
+from airflow_provider_emailverify.exceptions import EmailVerifyError
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.task_errors import as_task_error, no_pointless_retries
+from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
+from airflow_provider_emailverify.waiting import BatchWait
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+_FAILING_SINCE = "emailverify_failing_since"
+
+
+class EmailVerifyBatchSensor(BaseSensorOperator):
+    """
+    Wait until a batch of addresses is ready at the vendor.
+
+    All three ways to wait (``mode="poke"``, ``mode="reschedule"``, ``deferrable=True``) end in the same state with
+    the same XCom: the batch id as return value, and under the key ``status`` the vendor's last word on it. A batch
+    that failed, is unknown to the vendor, or cannot be asked for with this key ends the wait at once and without
+    retries. A vendor that is down does not: the sensor asks again until ``max_outage`` or ``timeout``.
+
+    :param batch_id: the vendor's identifier of the batch, for instance the XCom of the task that submitted it.
+        (templated)
+    :param conn_id: the Airflow connection; its type names the vendor. (templated)
+    :param deferrable: wait in the triggerer, without a worker slot. It needs a running triggerer.
+    :param max_outage: seconds for which the vendor may answer nothing useful (no connection, HTTP 429 or 5xx,
+        garbage) before the task fails and may retry. In reschedule mode it takes Airflow 3.3 to count over several
+        pokes; before that, ``timeout`` alone ends such a wait.
+    :param poke_interval: seconds between two polls, or a timedelta. The default keeps one wait below every limit
+        that Proofy documents (50 calls an hour). In deferrable mode it is a floor, and ``exponential_backoff`` has
+        no effect.
+    :param timeout: seconds, or a timedelta, after which the wait is given up, without retries, in every mode.
+    """
+
+    template_fields: Sequence[str] = ("batch_id", "conn_id")
+    ui_color = "#dcefe2"
+
+    def __init__(
+        self,
+        *,
+        batch_id: str,
+        conn_id: str,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        max_outage: float = 3600.0,
+        poke_interval: timedelta | float = 120.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.batch_id = batch_id
+        self.conn_id = conn_id
+        self.deferrable = deferrable
+        self.max_outage = max_outage
+        self._wait: BatchWait | None = None
+
+    def execute(self, context: Context) -> Any:
+        """
+        Wait, and return the batch id.
+
+        :param context: the task's context.
+        """
+        self._wait = None
+        if not self.deferrable:
+            return super().execute(context)
+        try:
+            answer = self.poke(context)
+        except Exception as error:
+            if not self.silent_fail or isinstance(error, AirflowFailException):
+                self._end(error)
+            self.log.exception("Sensor poke failed")
+            answer = PokeReturnValue(is_done=False)
+        if answer.is_done:
+            return answer.xcom_value
+        return self.defer(
+            trigger=EmailVerifyBatchTrigger(
+                conn_id=self.conn_id,
+                batch_id=self.batch_id,
+                poll_interval=self.poke_interval,
+                max_outage=None if self.silent_fail else self.max_outage,
+            ),
+            method_name="execute_complete",
+            timeout=min(timedelta(seconds=self.timeout), self.execution_timeout or timedelta.max),
+        )
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """
+        Ask the vendor once.
+
+        :param context: the task's context.
+        :raises AirflowFailException: waiting on is pointless.
+        :raises VendorOutageError: the vendor has answered nothing useful for ``max_outage``.
+        """
+        with no_pointless_retries():
+            hook = EmailVerifyHook.get_hook(self.conn_id)
+            wait = self._wait = self._wait or self._start_wait(context)
+            before = wait.outage
+            status = wait.ask(hook)
+            self._remember_outage(context, before, wait.outage)
+        if status is None:
+            return PokeReturnValue(is_done=False)
+        context["ti"].xcom_push(key="status", value=status.as_dict())
+        return PokeReturnValue(is_done=True, xcom_value=self.batch_id)
+
+    def execute_complete(self, context: Context, event: Any = None) -> str:
+        """
+        Take over from the trigger, and return the batch id.
+
+        :param context: the task's context.
+        :param event: what the trigger said.
+        :raises ValueError: the event is none of :class:`EmailVerifyBatchTrigger`.
+        """
+        match event:
+            case {"batch_id": str(batch_id), "status": {"state": "ready"} as status}:
+                context["ti"].xcom_push(key="status", value=status)
+                return batch_id
+            case {"error": {"type": str(name), "message": str(message)}}:
+                error = getattr(exceptions, name, None)
+                if isinstance(error, type) and issubclass(error, EmailVerifyError):
+                    self._end(as_task_error(error(message)))
+        raise ValueError(f"The trigger of batch {self.batch_id!r} sent an event that nobody knows.")
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Resume after the trigger, with a timeout that means what it means in poke mode.
+
+        Airflow defers with a single timeout, skips on it with ``never_fail`` (poke mode fails), and does not apply
+        ``execution_timeout`` to a deferred task.
+
+        :param next_method: the method to resume in.
+        :param next_kwargs: its arguments.
+        :param context: the task's context.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except (AirflowSensorTimeout, AirflowSkipException) as outcome:
+            timeout = outcome.__cause__ if isinstance(outcome, AirflowSkipException) else outcome
+            if self.soft_fail or not isinstance(timeout, AirflowSensorTimeout):
+                raise
+            if self.execution_timeout and self.execution_timeout.total_seconds() < self.timeout:
+                self._end(AirflowTaskTimeout(f"Waited for longer than execution_timeout, {self.execution_timeout}."))
+            raise AirflowSensorTimeout(f"Batch {self.batch_id!r} was not ready within {self.timeout:g} s.") from None
+
+    def _end(self, error: BaseException) -> NoReturn:
+        """Raise an error, or a skip where the sensor's poke mode would skip."""
+        is_verdict = isinstance(error, AirflowFailException | AirflowTaskTimeout)
+        if self.never_fail or (self.soft_fail and is_verdict):
+            flag = "never_fail" if self.never_fail else "soft_fail"
+            raise AirflowSkipException(f"Skipping due to {flag} is set to True.") from error
+        raise error
+
+    def _start_wait(self, context: Context) -> BatchWait:
+        outage = 0.0
+        if self.reschedule and (store := context.get("task_state_store")):
+            # Each poke is a process of its own, and they may be on several hosts, hence the wall clock.
+            match store.get(_FAILING_SINCE):
+                case {"try": number, "since": float(since)} if number == context["ti"].try_number:
+                    outage = max(0.0, time.time() - since)
+        return BatchWait(self.batch_id, self.max_outage, outage)
+
+    def _remember_outage(self, context: Context, before: float, now: float) -> None:
+        if not self.reschedule or not (store := context.get("task_state_store")) or bool(before) == bool(now):
+            return
+        if now:
+            store.set(_FAILING_SINCE, {"try": context["ti"].try_number, "since": time.time() - now})
+        else:
+            store.delete(_FAILING_SINCE)

@@ -1,0 +1,262 @@
+"""
+Bytes and places: spool a stream to a local file, then publish it under a URI in one step.
+
+A destination shows the old file or the whole new one, never a part, whatever fails and whenever. Knows no vendor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook, ObjectStoragePath, conf
+
+from airflow_provider_emailverify.exceptions import InvalidDestinationError, StorageError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+# Object stores show a new object when its upload is complete, so one put publishes it. Other file systems
+# show a growing file, so there the put goes to a sibling that is then renamed.
+_ATOMIC_PUT = frozenset(
+    {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "oci", "oss", "memory"}
+)
+# s3fs would hold ten parts of 50 MiB in memory. S3 takes 10,000 parts of an object at most.
+_S3_PART_BYTES = 8 * 1024 * 1024
+_S3_PARTS = 10_000
+
+
+class Destination:
+    """
+    Where a result goes.
+
+    :param uri: a URI as ``ObjectStoragePath`` takes it, the connection in its authority if it needs one:
+        ``s3://my_conn@bucket/folder/``, ``file:///data/results.csv``. A slash at its end makes it a folder.
+    :raises InvalidDestinationError: it names no place for a file.
+    """
+
+    def __init__(self, uri: str) -> None:
+        if not isinstance(uri, str) or not uri.strip():
+            raise InvalidDestinationError(
+                f"The destination is empty ({uri!r}); give a URI such as s3://bucket/folder/."
+            )
+        self.uri = uri.strip()
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether files go below it under names of their own."""
+        return self.uri.endswith("/")
+
+    @cached_property
+    def path(self) -> ObjectStoragePath:
+        """The path. Making it may read an Airflow connection."""
+        return ObjectStoragePath(self.uri)
+
+    @cached_property
+    def file_system(self) -> AbstractFileSystem:
+        """
+        The file system of the path.
+
+        :raises StorageError: no file system for its scheme, or none for its connection.
+        """
+        try:
+            if conn_id := self.uri.partition("://")[2].partition("/")[0].rpartition("@")[0]:
+                BaseHook.get_connection(conn_id)  # s3fs would go on without it, anonymously
+            return self.path.fs
+        except (AirflowException, ImportError, ValueError) as error:
+            raise StorageError(
+                f"Destination {self.uri}: {error} Check the scheme, the connection before the '@', and that the "
+                "provider of that storage is installed."
+            ) from error
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine's own file system."""
+        return self.path.protocol in ("", "file", "local")
+
+    def file(self, name: str) -> Destination:
+        """
+        Return the destination of one file: itself, or a file below it if it is a folder.
+
+        :param name: the name of the file in a folder.
+        """
+        return Destination(self.uri + name) if self.is_folder else self
+
+    def check(self) -> None:
+        """
+        Refuse a destination whose files would not survive, or that cannot be reached.
+
+        :raises InvalidDestinationError: it is below the base path of Airflow's object-storage XCom backend.
+        :raises StorageError: no file system for it.
+        """
+        base = conf.get("common.io", "xcom_objectstorage_path", fallback="") or ""
+        if base and _is_below(self.path, ObjectStoragePath(base)):
+            raise InvalidDestinationError(
+                f"Destination {self.uri} is below [common.io] xcom_objectstorage_path ({base}). Airflow would take the "
+                "path in XCom for a value of its own: read the file instead of handing on the path, and delete it with "
+                "the XCom. Choose another folder."
+            )
+        _ = self.file_system
+
+
+def _is_below(path: ObjectStoragePath, base: ObjectStoragePath) -> bool:
+    def parts(of: ObjectStoragePath) -> tuple[str, ...]:
+        return tuple(part for part in os.path.normpath(of.path).split("/") if part)
+
+    depth = len(parts(base))
+    return path.namespace == base.namespace and parts(path)[:depth] == parts(base)
+
+
+class Spool:
+    """
+    A file on this machine that collects a result before anybody sees it.
+
+    :param folder: where it is made; the destination's own folder lets it be renamed into place.
+    :param label: what it is for. Spools of the same label that a killed process left behind are removed.
+    """
+
+    def __init__(self, folder: Path, label: str) -> None:
+        digest = hashlib.sha256(label.encode()).hexdigest()[:16]
+        _sweep(folder, f".emailverify-{digest}-*.part")
+        self.path = folder / f".emailverify-{digest}-{uuid.uuid4().hex}.part"
+        self.file: BinaryIO = self.path.open("x+b", buffering=0)
+        # The lock goes with the process, however that ends, and tells a sweep that this spool is alive.
+        with contextlib.suppress(OSError):
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.reset("")
+
+    def reset(self, media_type: str) -> None:
+        """
+        Throw away what was written.
+
+        :param media_type: the media type of what will be.
+        """
+        self.file.seek(0)
+        self.file.truncate()
+        self.media_type = media_type
+        self.size = 0
+        self._hash = hashlib.sha256()
+
+    def write(self, chunk: bytes) -> None:
+        """
+        Append bytes.
+
+        :param chunk: the bytes.
+        :raises StorageError: they do not fit.
+        """
+        view = memoryview(chunk)
+        try:
+            while view:
+                view = view[self.file.write(view) :]
+        except OSError as error:
+            raise StorageError(
+                f"Cannot spool to {self.path.parent}: {error.strerror}. Free space there, or point TMPDIR elsewhere."
+            ) from None
+        self._hash.update(chunk)
+        self.size += len(chunk)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of what was written, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def rewound(self) -> BinaryIO:
+        """Return the file for reading, at its beginning."""
+        self.file.seek(0)
+        return self.file
+
+    def close(self) -> None:
+        """Close and remove the file; after a publication by renaming there is none to remove."""
+        self.path.unlink(missing_ok=True)
+        self.file.close()
+
+
+def _sweep(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while its writer lives
+            path.unlink()
+
+
+@contextmanager
+def spool_for(destination: Destination) -> Iterator[Spool]:
+    """
+    Open a spool for what will be published at a destination; it is gone after the block.
+
+    For a local destination it lies in the destination's folder, which is made if need be; else in the system's
+    folder for temporary files.
+
+    :param destination: where the result will go.
+    :raises StorageError: there is no place for a spool.
+    """
+    try:
+        if destination.is_local:
+            target = Path(destination.path.path)
+            folder = target if destination.is_folder else target.parent
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            folder = Path(tempfile.gettempdir())
+        spool = Spool(folder, destination.uri)
+    except OSError as error:
+        raise StorageError(f"Cannot write to {destination.uri}: {error.strerror} ({error.filename}).") from None
+    try:
+        yield spool
+    finally:
+        spool.close()
+
+
+def publish(spool: Spool, destination: Destination) -> str:
+    """
+    Make a spooled file visible at its destination, whole, in place of what was there. Return the URI.
+
+    :param spool: the file.
+    :param destination: one file, no folder.
+    :raises StorageError: the destination refused it; what was there is still there.
+    """
+    target = destination.path.path
+    try:
+        if destination.is_local:
+            os.fsync(spool.file.fileno())
+            os.replace(spool.path, target)  # noqa: PTH105 - same as Path.replace, beside fsync of the same module
+            _fsync_folder(Path(target).parent)
+        elif destination.path.protocol in _ATOMIC_PUT:
+            destination.file_system.put_file(str(spool.path), target, **_put_options(destination, spool.size))
+        else:
+            part = f"{target}.{uuid.uuid4().hex}.part"
+            try:
+                destination.file_system.put_file(str(spool.path), part)
+                destination.file_system.mv(part, target)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    destination.file_system.rm_file(part)
+                raise
+    except Exception as error:
+        # Every storage raises errors of its own; they speak of buckets, paths and permissions.
+        raise StorageError(
+            f"Cannot publish to {destination.uri}: {type(error).__name__}: {error}. What was there before is unchanged."
+        ) from error
+    return destination.uri
+
+
+def _put_options(destination: Destination, size: int) -> dict[str, Any]:
+    if destination.path.protocol not in ("s3", "s3a"):
+        return {}
+    return {"chunksize": max(_S3_PART_BYTES, -(-size // _S3_PARTS)), "max_concurrency": 2}
+
+
+def _fsync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # some file systems cannot
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

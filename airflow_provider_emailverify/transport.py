@@ -1,0 +1,173 @@
+"""The wire: requests that show their query to nobody but the socket, and bodies that are whole or an error."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from airflow_provider_emailverify.exceptions import (
+    IncompleteResponseError,
+    UnexpectedResponseError,
+    VendorUnavailableError,
+)
+
+CHUNK_BYTES = 1024 * 1024
+
+_request_target: ContextVar[str] = ContextVar("request_target")
+
+
+@contextmanager
+def request_target(target: str) -> Iterator[None]:
+    """
+    Send this path and query, whatever URL the session is given, for the requests of this block and thread.
+
+    :param target: absolute path and query, quoted.
+    """
+    token = _request_target.set(target)
+    try:
+        yield
+    finally:
+        _request_target.reset(token)
+
+
+class _TargetOnTheWire:
+    """
+    Write the request's real target at the moment when it goes to the socket.
+
+    Both vendors take the key in the query only. Requests, urllib3, their exceptions and their debug logs all
+    repeat the URL that they were given; they are given one without a query, so they cannot repeat the key. Nor
+    do they get to normalise a batch id such as ``..`` out of the path.
+    """
+
+    debuglevel = 0  # http.client prints what it sends when somebody sets this on its own class
+
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        parts = urlsplit(url)  # absolute towards a forwarding proxy, else a path
+        origin = f"{parts.scheme}://{parts.netloc}" if parts.scheme else ""
+        super().putrequest(method, origin + _request_target.get(), *args, **kwargs)  # type: ignore[misc]
+
+
+class _HTTPConnection(_TargetOnTheWire, urllib3.connection.HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_TargetOnTheWire, urllib3.connection.HTTPSConnection):
+    pass
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+class TargetAdapter(HTTPAdapter):
+    """Send what :func:`request_target` says, directly and through a proxy alike."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Create the pools of direct connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Create the pools of connections through a proxy."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class ResponseBody:
+    """
+    The body of an answer as it arrives: iterate once over chunks of at most 1 MiB, gzip undone.
+
+    :param response: an answer that was requested with ``stream=True``.
+    :param what: the request in words, for error messages.
+    :raises IncompleteResponseError: while iterating, when the body ends before it is whole.
+    :raises VendorUnavailableError: while iterating, when the vendor stops sending.
+    """
+
+    def __init__(self, response: requests.Response, what: str) -> None:
+        self._response = response
+        self._what = what
+
+    @property
+    def media_type(self) -> str:
+        """The media type in lower case, without parameters; "" when the vendor does not say."""
+        return str(self._response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the answer says where it ends. If not, a cut can be told from the content only."""
+        return "Content-Length" in self._response.headers or "Transfer-Encoding" in self._response.headers
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the decoded chunks."""
+        return self._decoded(self._response.raw.stream(CHUNK_BYTES, decode_content=False))
+
+    def read_whole(self, limit: int, deadline: float) -> bytes:
+        """
+        Return a short body.
+
+        :param limit: bytes at most.
+        :param deadline: the time on the monotonic clock, in seconds, by which it must have arrived.
+        :raises UnexpectedResponseError: when it is longer.
+        :raises VendorUnavailableError: when it takes longer.
+        """
+        # Read what is there rather than what fits, or a body that drips in never gets to look at the clock.
+        chunks = iter(lambda: self._response.raw.read1(65536, decode_content=False), b"")
+        body = bytearray()
+        for chunk in self._decoded(chunks):
+            body += chunk
+            if len(body) > limit:
+                raise UnexpectedResponseError(f"{self._what} answered with more than {limit:,} bytes.")
+            if time.monotonic() > deadline:
+                raise VendorUnavailableError(f"{self._what} sent its answer too slowly.")
+        return bytes(body)
+
+    def _decoded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        encoding = str(self._response.headers.get("Content-Encoding", "")).strip().lower()
+        if encoding in ("gzip", "x-gzip"):
+            return self._gunzip(self._guarded(chunks))
+        if encoding in ("", "identity"):
+            return self._guarded(chunks)
+        raise UnexpectedResponseError(f"{self._what} answered in an encoding that was not asked for.")
+
+    def _guarded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from chunks
+        except urllib3.exceptions.TimeoutError:
+            raise VendorUnavailableError(f"{self._what} stopped sending in the middle of its answer.") from None
+        except (urllib3.exceptions.HTTPError, OSError):
+            raise IncompleteResponseError(f"{self._what} broke off in the middle of its answer.") from None
+
+    def _gunzip(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        # Not by urllib3's decoder: it takes a cut gzip stream for a whole one.
+        decoder = zlib.decompressobj(wbits=31)
+        started = False
+        try:
+            for chunk in chunks:
+                rest = chunk
+                while rest:
+                    if decoder.eof:  # a gzip stream may have several members
+                        decoder = zlib.decompressobj(wbits=31)
+                    started = True
+                    yield decoder.decompress(rest, CHUNK_BYTES)
+                    rest = decoder.unconsumed_tail or decoder.unused_data
+        except zlib.error:
+            raise IncompleteResponseError(f"{self._what} sent gzip that cannot be unpacked.") from None
+        if started and not decoder.eof:
+            raise IncompleteResponseError(f"{self._what} broke off in the middle of its gzip stream.")

@@ -1,0 +1,74 @@
+"""Wait for a batch in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_emailverify.exceptions import EmailVerifyError
+from airflow_provider_emailverify.waiting import BatchWait
+
+if TYPE_CHECKING:
+    from airflow_provider_emailverify.batches import BatchStatus
+
+
+class EmailVerifyBatchTrigger(BaseTrigger):
+    """
+    Fire once: when a batch is ready, or when waiting for it has become pointless.
+
+    The event is ``{"batch_id": …, "status": {…}}``, or ``{"batch_id": …, "error": {"type": …, "message": …}}`` with
+    the name of a class in :mod:`airflow_provider_emailverify.exceptions`.
+
+    :param conn_id: the Airflow connection of the vendor.
+    :param batch_id: the vendor's identifier of the batch.
+    :param poll_interval: seconds between two polls at least.
+    :param max_outage: seconds for which the vendor may answer nothing useful; None for ever.
+    """
+
+    def __init__(
+        self, conn_id: str, batch_id: str, poll_interval: float = 120.0, max_outage: float | None = 3600.0
+    ) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self.batch_id = batch_id
+        self.poll_interval = poll_interval
+        self.max_outage = max_outage
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the path of this class and its arguments, primitives only."""
+        return (
+            "airflow_provider_emailverify.triggers.batch.EmailVerifyBatchTrigger",
+            {
+                "conn_id": self.conn_id,
+                "batch_id": self.batch_id,
+                "poll_interval": self.poll_interval,
+                "max_outage": self.max_outage,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll until there is something to say. Running twice at the same time does no harm: it only asks."""
+        # Not at module level: the sensor's module imports this one in every DAG file.
+        from airflow_provider_emailverify.triggers.poller import in_thread, shared_hook
+
+        wait = BatchWait(self.batch_id, self.max_outage)
+
+        def ask() -> BatchStatus | None:
+            return wait.ask(shared_hook(self.conn_id))
+
+        status = None
+        while status is None:
+            # The sensor has asked just before it deferred. The jitter keeps waits from marching in step.
+            jitter = random.uniform(1.0, 1.1)  # noqa: S311 - no secret hangs on it
+            await asyncio.sleep(max(self.poll_interval * jitter, wait.pause))
+            try:
+                status = await in_thread(ask)
+            except EmailVerifyError as error:
+                message = {"type": type(error).__name__, "message": str(error)}
+                yield TriggerEvent({"batch_id": self.batch_id, "error": message})
+                return
+        yield TriggerEvent({"batch_id": self.batch_id, "status": status.as_dict()})

@@ -140,16 +140,16 @@ class EmailVerifyHook(BaseHook):
         """The client of this connection, made on first use."""
         # Imported here because DAG files import hooks all day and need no HTTP.
         from airflow_provider_emailverify.client import VendorClient
-        from airflow_provider_emailverify.redaction import renderings
 
+        connection = _get_connection(self.conn_id)
         settings = read_connection(
-            _get_connection(self.conn_id),
+            connection,
             conn_type=self.conn_type,
             default_base_url=self.default_base_url,
             extras=self.extras,
         )
-        for spelling in renderings(settings.key):  # Airflow masks the raw one only
-            mask_secret(spelling)
+        if settings.key != connection.password:  # Airflow masks the password as it stands, blanks and all
+            mask_secret(settings.key)
         return VendorClient(
             name=f"{self.hook_name} (connection {self.conn_id!r})",
             base_url=settings.base_url,

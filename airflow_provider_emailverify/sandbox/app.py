@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 VENDORS = (proofy.PROOFY, cliova.CLIOVA)
 
 
-def create_sandbox(
-    settings: Settings | None = None, *, clock: Callable[[], float] = time.monotonic
-) -> Sandbox:
+def create_sandbox(settings: Settings | None = None, *, clock: Callable[[], float] = time.monotonic) -> Sandbox:
     """Return a sandbox's books and faults, empty.
 
     :param clock: a monotonic clock in seconds
@@ -42,7 +40,7 @@ def create_sandbox(
 def create_app(settings: Settings | None = None, *, sandbox: Sandbox | None = None) -> ASGIApp:
     """Return the application.
 
-    It needs a server that puts the transport into the scope (see :mod:`.wire`) as soon as a fault is to break a connection.
+    Faults that break a connection need a server that puts the transport into the scope, see :mod:`.wire`.
 
     :param settings: pace and readings, for a sandbox of its own
     :param sandbox: books that the caller keeps; goes before ``settings``

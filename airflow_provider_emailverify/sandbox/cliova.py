@@ -43,7 +43,10 @@ WORDS = {
 
 
 def error(readings: Readings, status: int, message: str) -> Response:
-    """Render an error: the download page's sample reads ``error.message``; other pages show ``code`` and ``message``."""
+    """Render an error.
+
+    The download page's sample reads ``error.message``; successes carry ``code`` and ``message``.
+    """
     body: dict[str, object] = {}
     if readings.cliova_error in ("both", "code"):
         body |= {"code": CODES.get(status, "ERROR"), "message": message, "payload": None}
@@ -78,7 +81,6 @@ def success(payload: object) -> dict[str, object]:
 
 def described(batch: Batch, word: str, *, finished: bool) -> dict[str, object]:
     """Return a list as uploads and status answers show it."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     valid = sum(found.verdict is Verdict.VALID for found in batch.findings) if finished else 0
     return {
         "id": batch.batch_id,
@@ -91,10 +93,14 @@ def described(batch: Batch, word: str, *, finished: bool) -> dict[str, object]:
         "environment": "sandbox",
         "apiKeyId": "sandbox-key",
         "userId": "sandbox-user",
-        "createdAt": now,
-        "updatedAt": now,
+        "createdAt": _stamp(batch.created),
+        "updatedAt": _stamp(datetime.now(UTC)),
         "deletedAt": None,
     }
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def addresses_of(content: bytes) -> list[str]:
@@ -203,10 +209,7 @@ def router(sandbox: Sandbox) -> APIRouter:
             )
         if readings.cliova_booleans == "string":
             rows = [
-                {
-                    name: str(value).lower() if isinstance(value, bool) else value
-                    for name, value in each.items()
-                }
+                {name: str(value).lower() if isinstance(value, bool) else value for name, value in each.items()}
                 for each in rows
             ]
         return JSONResponse(success(rows) if readings.cliova_json == "envelope" else rows)

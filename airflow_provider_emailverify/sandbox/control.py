@@ -20,7 +20,7 @@ def router(sandbox: Sandbox) -> APIRouter:
     async def index(request: Request) -> dict[str, Any]:
         base = str(request.base_url).rstrip("/")
         return {
-            "what": "A rehearsal of e-mail verification vendors' APIs. No vendor is behind it and nothing is paid.",
+            "what": "A rehearsal of e-mail verification vendors' APIs: no vendor behind it, nothing to pay",
             "hosts": {"proofy": f"{base}/proofy/v1", "cliova": f"{base}/cliova/v1"},
             "ledger": f"{base}/sandbox/ledger",
             "faults": f"{base}/sandbox/faults",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 OPERATIONS = ("submit", "status", "download", "cancel", "credits", "single", "other")
 
@@ -71,11 +74,7 @@ class Fault:
 
     def matches(self, vendor: str, operation: str, batch_id: str | None) -> bool:
         """Say whether a request is meant."""
-        return (
-            self.vendor in ("*", vendor)
-            and self.operation in ("*", operation)
-            and self.batch_id in (None, batch_id)
-        )
+        return self.vendor in ("*", vendor) and self.operation in ("*", operation) and self.batch_id in (None, batch_id)
 
     @classmethod
     def parse(cls, text: str) -> Fault:

@@ -6,12 +6,16 @@ import threading
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from airflow_provider_emailverify.sandbox.verdicts import Finding, examine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class Phase(StrEnum):
@@ -28,8 +32,8 @@ class Phase(StrEnum):
 class Batch:
     """Hold one list of addresses at one vendor.
 
-    A test may set ``state`` to a :class:`Phase`, to one of the vendor's words, or to a word that nobody knows (the vendor
-    then says exactly that, and the results are not ready); None lets time decide again.
+    A test may set ``state`` to a :class:`Phase`, to one of the vendor's words, or to a word that nobody knows
+    (the vendor then says exactly that, and the results are not ready); None lets time decide again.
 
     :param addresses: as sent, in their order, duplicates included
     :param ready_after: seconds from ``accepted_at`` to the results
@@ -43,6 +47,7 @@ class Batch:
     accepted_at: float
     ready_after: float
     clock: Callable[[], float]
+    created: datetime
     name: str = ""
     state: str | None = None
     rows: Sequence[Mapping[str, object]] | None = None
@@ -134,6 +139,7 @@ class Ledger:
             accepted_at=self.clock(),
             ready_after=self._ready_after if ready_after is None else ready_after,
             clock=self.clock,
+            created=datetime.now(UTC),
             name=name,
             state=state,
             rows=rows,
@@ -205,13 +211,11 @@ class Ledger:
     def requests(self, vendor: str | None = None, operation: str | None = None) -> list[RequestRecord]:
         """Return the requests in the order of their arrival.
 
-        :param operation: ``submit``, ``status``, ``download``, ``cancel``, ``credits``, ``single`` or ``other``
+        :param operation: one of :data:`.faults.OPERATIONS`
         """
         with self._lock:
             return [
-                each
-                for each in self._requests
-                if vendor in (None, each.vendor) and operation in (None, each.operation)
+                each for each in self._requests if vendor in (None, each.vendor) and operation in (None, each.operation)
             ]
 
     def count(self, vendor: str | None = None, operation: str | None = None) -> int:

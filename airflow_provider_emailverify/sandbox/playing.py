@@ -128,9 +128,7 @@ async def _server_error(exchange: Exchange, params: dict[str, Any]) -> None:
 
 
 async def _no_credits(exchange: Exchange, _params: dict[str, Any]) -> None:
-    await exchange.respond(
-        exchange.error(*exchange.call.vendor.no_credits(exchange.sandbox.settings.readings))
-    )
+    await exchange.respond(exchange.error(*exchange.call.vendor.no_credits(exchange.sandbox.settings.readings)))
 
 
 async def _error_envelope(exchange: Exchange, params: dict[str, Any]) -> None:
@@ -144,9 +142,7 @@ async def _echo_key(exchange: Exchange, params: dict[str, Any]) -> None:
 
 
 async def _redirect(exchange: Exchange, params: dict[str, Any]) -> None:
-    await exchange.respond(
-        PlainTextResponse("moved", params["status"], headers={"Location": params["location"]})
-    )
+    await exchange.respond(PlainTextResponse("moved", params["status"], headers={"Location": params["location"]}))
 
 
 async def _wrong_shape(exchange: Exchange, params: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ def error(_readings: Readings, status: int, message: str) -> Response:
 
 
 def no_credits(readings: Readings) -> tuple[int, str]:
-    """Return the answer to an empty account: third-party clients have seen a 400 whose message speaks of credits."""
+    """Return the answer to an empty account: clients have seen a 400 whose message speaks of credits."""
     return int(readings.proofy_no_credits), "Not enough credits"
 
 

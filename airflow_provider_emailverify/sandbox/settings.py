@@ -1,4 +1,4 @@
-"""What a sandbox can be told before it starts: its pace, its credits, and how it reads the vendors' silences."""
+"""What a sandbox can be told before it starts: pace, credits, and a reading of the vendors' silences."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Literal, get_args, get_type_hints
 class Readings:
     """Choose one plausible reading for every fact that a vendor's documentation leaves open.
 
-    None of these was seen on a vendor's server. The first value of each is the default, and the type is the table: the
-    command line and the checks below are derived from it.
+    None of these was seen on a vendor's server. The first value of each is the default, and the type is the
+    table: the command line and the checks below are derived from it.
 
-    :param proofy_not_ready_download: answer to a download that comes too early: 200 with another ``status``, or an error
-    :param proofy_status_shape: ``{"id", "status"}``, the same with counts, or wrapped as ``{"result": {...}}``
+    :param proofy_not_ready_download: an early download is a 200 with another ``status``, or this error
+    :param proofy_status_shape: ``{"id", "status"}``, the same with counts, or the same under ``result``
     :param proofy_working_word: the state between the two attested words, ``parsing`` and ``ready``
     :param proofy_failed_word: the state of a batch that failed
     :param proofy_cancelled_word: the state of a batch that was cancelled
@@ -26,8 +26,10 @@ class Readings:
     :param proofy_bad_syntax: what ``syntax`` holds for an address that cannot be parsed
     :param proofy_duplicates: whether an address that was sent twice gets two rows
     :param proofy_case: whether rows repeat the address as it was sent or in lower case
-    :param cliova_early_download: answer to a download before completion; ``partial`` is a CSV of half the rows
-    :param cliova_status_payload: ``payload`` of a status answer: a list (documented) or an object (as uploads answer)
+    :param cliova_early_download: a download before completion is a 200 with an error envelope, this error, or
+        half of the rows
+    :param cliova_status_payload: ``payload`` of a status answer: a list (documented) or an object (as uploads
+        answer)
     :param cliova_unknown_id: an unknown list id is a 404, or a success with an empty payload
     :param cliova_duplicate_name: a name that was used before is accepted, or refused with this HTTP status
     :param cliova_no_credits: HTTP status when the credits do not suffice
@@ -98,7 +100,7 @@ class Settings:
     :param ready_after: seconds from the acceptance of a batch to its results
     :param credits: credits of each vendor's account when the sandbox starts
     :param proofy_batch_limit: addresses in one batch (docs.proofy.io, verify-batch-create: 10,000)
-    :param requests_per_minute: calls a vendor takes from one key in any 60 seconds before it answers 429; None: no limit
+    :param requests_per_minute: calls that a vendor takes from one key in 60 seconds before it answers 429
     :param readings: how undocumented facts are read
     """
 

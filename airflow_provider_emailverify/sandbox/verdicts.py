@@ -1,8 +1,8 @@
-"""From an address to findings, without a network and without chance: the same address always gets the same verdict.
+"""From an address to findings, without a network and without chance: one address, always one verdict.
 
-Real checks come first: syntax by ``email-validator`` (internationalised addresses allowed, the domains that RFC 2606 and
-RFC 6761 keep for examples and tests too), disposable and free domains, role and no-reply names. What only a mail server
-could tell is chosen by the address itself, with a tag after the last ``+`` of its local part:
+Real checks come first: syntax by ``email-validator`` (internationalised addresses allowed, and the domains that
+RFC 2606 and RFC 6761 keep for examples and tests), disposable and free domains, role and no-reply names. What
+only a mail server could tell is chosen by the address itself, with a tag after the last ``+`` of its local part:
 
 =====================  ============  =====================================================================
 address                verdict       findings

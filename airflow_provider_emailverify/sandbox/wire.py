@@ -90,9 +90,7 @@ async def reset(scope: Scope, receive: Receive) -> None:
     """Drop the connection with an RST, whatever was or wasn't sent."""
     transport: asyncio.Transport = scope[TRANSPORT]
     # Linger on, zero seconds: closing sends an RST at once in place of an orderly FIN.
-    transport.get_extra_info("socket").setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-    )
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
     # uvicorn sends a 500 when an application returns with neither an answer nor a disconnect.
     await disconnected(receive)

@@ -70,6 +70,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         self.conn_id = conn_id
         self.deferrable = deferrable
         self.max_outage = max_outage
+        self._hook: EmailVerifyHook | None = None
         self._wait: BatchWait | None = None
 
     def execute(self, context: Context) -> Any:
@@ -78,7 +79,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
 
         :param context: the task's context.
         """
-        self._wait = None
+        self._hook = self._wait = None
         if not self.deferrable:
             return super().execute(context)
         try:
@@ -110,7 +111,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         :raises VendorOutageError: the vendor has answered nothing useful for ``max_outage``.
         """
         with no_pointless_retries():
-            hook = EmailVerifyHook.get_hook(self.conn_id)
+            hook = self._hook = self._hook or EmailVerifyHook.get_hook(self.conn_id)
             wait = self._wait = self._wait or self._start_wait(context)
             before = wait.outage
             status = wait.ask(hook)

@@ -28,7 +28,8 @@ VENDORS = (proofy.PROOFY, cliova.CLIOVA)
 
 
 def create_sandbox(settings: Settings | None = None, *, clock: Callable[[], float] = time.monotonic) -> Sandbox:
-    """Return a sandbox's books and faults, empty.
+    """
+    Return a sandbox's books and faults, empty.
 
     :param clock: a monotonic clock in seconds
     """
@@ -38,7 +39,8 @@ def create_sandbox(settings: Settings | None = None, *, clock: Callable[[], floa
 
 
 def create_app(settings: Settings | None = None, *, sandbox: Sandbox | None = None) -> ASGIApp:
-    """Return the application.
+    """
+    Return the application.
 
     Faults that break a connection need a server that puts the transport into the scope, see :mod:`.wire`.
 

@@ -43,7 +43,8 @@ WORDS = {
 
 
 def error(readings: Readings, status: int, message: str) -> Response:
-    """Render an error.
+    """
+    Render an error.
 
     The download page's sample reads ``error.message``; successes carry ``code`` and ``message``.
     """
@@ -104,7 +105,8 @@ def _stamp(moment: datetime) -> str:
 
 
 def addresses_of(content: bytes) -> list[str]:
-    """Return the column ``email`` of an uploaded CSV.
+    """
+    Return the column ``email`` of an uploaded CSV.
 
     :raises Refusal: when the file cannot be read, has no such column, or no rows
     """
@@ -123,7 +125,8 @@ def addresses_of(content: bytes) -> list[str]:
 def results(
     batch: Batch, readings: Readings, *, verified_only: bool, half: bool
 ) -> tuple[Sequence[Mapping[str, object]], Sequence[str], str]:
-    """Return rows, header and delimiter of a download.
+    """
+    Return rows, header and delimiter of a download.
 
     :param verified_only: leave out what the vendor doesn't call valid; given rows are served whole
     :param half: stop in the middle, as a list that isn't complete may do
@@ -137,7 +140,8 @@ def results(
 
 
 def choice(request: Request, name: str, values: tuple[str, ...]) -> str:
-    """Return an optional parameter; the first value is the default.
+    """
+    Return an optional parameter; the first value is the default.
 
     :raises Refusal: for a value that the page doesn't list
     """

@@ -41,7 +41,8 @@ KINDS: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """Describe one thing that goes wrong.
+    """
+    Describe one thing that goes wrong.
 
     :param vendor: ``proofy``, ``cliova`` or ``*``
     :param operation: one of :data:`OPERATIONS` or ``*``
@@ -61,7 +62,8 @@ class Fault:
     params: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the words and complete the parameters.
+        """
+        Check the words and complete the parameters.
 
         :raises ValueError: naming what isn't known
         """
@@ -78,7 +80,8 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """Read ``vendor:operation:kind[:times[:param=value,…]]``; ``*`` or nothing for ``times`` means every request.
+        """
+        Read ``vendor:operation:kind[:times[:param=value,…]]``; ``*`` or nothing for ``times`` means every request.
 
         :raises ValueError: when it cannot be read
         """
@@ -111,7 +114,8 @@ class FaultBook:
         batch_id: str | None = None,
         **params: object,
     ) -> int:
-        """Switch a fault on; of several that match, the one that was added first goes first.
+        """
+        Switch a fault on; of several that match, the one that was added first goes first.
 
         :param params: the kind's parameters, see :data:`KINDS`
         :return: a number to remove it by

@@ -1,4 +1,5 @@
-"""Cliova's result columns. The vendor documents none, so these are guesses in four styles, one table each.
+"""
+Cliova's result columns. The vendor documents none, so these are guesses in four styles, one table each.
 
 What the guesses have in common is only that a row holds an address and a word for it.
 """
@@ -17,7 +18,8 @@ Column = Callable[[Finding], object]
 
 @dataclass(frozen=True)
 class Layout:
-    """Describe one style of result.
+    """
+    Describe one style of result.
 
     :param columns: header and content of each column, in order
     :param delimiter: between the fields of the CSV form

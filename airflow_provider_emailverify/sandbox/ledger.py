@@ -30,7 +30,8 @@ class Phase(StrEnum):
 
 @dataclass
 class Batch:
-    """Hold one list of addresses at one vendor.
+    """
+    Hold one list of addresses at one vendor.
 
     A test may set ``state`` to a :class:`Phase`, to one of the vendor's words, or to a word that nobody knows
     (the vendor then says exactly that, and the results are not ready); None lets time decide again.
@@ -67,7 +68,8 @@ class Batch:
         return tuple(examine(address) for address in self.addresses)
 
     def spoken(self, words: Mapping[Phase, str], forced: str | None = None) -> tuple[Phase, str]:
-        """Return the phase and the vendor's word for it.
+        """
+        Return the phase and the vendor's word for it.
 
         :param words: the vendor's word for each phase
         :param forced: a state that goes before the batch's own, as a fault may ask for
@@ -81,7 +83,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """Note one request when it came in.
+    """
+    Note one request when it came in.
 
     :param at: seconds on the sandbox's clock
     :param fault: kind of the fault that answered it, if one did
@@ -96,7 +99,8 @@ class RequestRecord:
 
 
 class Ledger:
-    """Keep the books; safe to read and to change from the test's thread while the server runs.
+    """
+    Keep the books; safe to read and to change from the test's thread while the server runs.
 
     :param credits_per_vendor: what each vendor's account holds at the start
     :param ready_after: seconds a batch takes unless it says otherwise
@@ -126,7 +130,8 @@ class Ledger:
         rows: Sequence[Mapping[str, object]] | None = None,
         content: bytes | None = None,
     ) -> Batch:
-        """Put a batch into the books without charging anything.
+        """
+        Put a batch into the books without charging anything.
 
         :param vendor: ``proofy`` or ``cliova``
         :param batch_id: any text, ``/`` and spaces included; a UUID by default
@@ -150,7 +155,8 @@ class Ledger:
         return batch
 
     def batch(self, batch_id: str) -> Batch:
-        """Return a batch of either vendor.
+        """
+        Return a batch of either vendor.
 
         :raises KeyError: when there is none with this id
         """
@@ -170,7 +176,8 @@ class Ledger:
             return [each for each in self._batches.values() if vendor in (None, each.vendor)]
 
     def charge(self, vendor: str, addresses: Iterable[str], charged_for: str) -> None:
-        """Take one credit for each address.
+        """
+        Take one credit for each address.
 
         :param charged_for: id of the batch, or another name for what was bought
         """
@@ -192,7 +199,8 @@ class Ledger:
         return total
 
     def charged_more_than_once(self, vendor: str | None = None) -> list[str]:
-        """Return the addresses that were paid for in more than one purchase.
+        """
+        Return the addresses that were paid for in more than one purchase.
 
         An address that stands twice in one list costs two credits and is no double purchase.
         """
@@ -209,7 +217,8 @@ class Ledger:
             self._requests.append(request)
 
     def requests(self, vendor: str | None = None, operation: str | None = None) -> list[RequestRecord]:
-        """Return the requests in the order of their arrival.
+        """
+        Return the requests in the order of their arrival.
 
         :param operation: one of :data:`.faults.OPERATIONS`
         """

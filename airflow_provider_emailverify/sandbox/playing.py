@@ -41,7 +41,8 @@ class Exchange:
         await response(self.scope, self.receive, self.send)
 
     async def pass_on(self, send: Send | None = None) -> None:
-        """Let the vendor's routes answer.
+        """
+        Let the vendor's routes answer.
 
         :param send: where the answer goes, the client by default
         """

@@ -103,7 +103,8 @@ def results(batch: Batch, readings: Readings) -> Sequence[Mapping[str, object]]:
 
 
 def addresses_of(body: object, limit: int, over_limit: int) -> list[str]:
-    """Return the addresses of a submission.
+    """
+    Return the addresses of a submission.
 
     :raises Refusal: when the body isn't ``{"emails": [text, …]}`` or holds too many
     """
@@ -118,16 +119,15 @@ def addresses_of(body: object, limit: int, over_limit: int) -> list[str]:
 def router(sandbox: Sandbox) -> APIRouter:
     """Return the vendor's routes; paths are matched while still percent-encoded, see :mod:`.gate`."""
     routes = APIRouter(prefix=PROOFY.prefix, tags=["Proofy"])
+    _add_purchases(routes, sandbox)
+    _add_batches(routes, sandbox)
+    return routes
+
+
+def _add_purchases(routes: APIRouter, sandbox: Sandbox) -> None:
+    """Add the routes that spend credits, and the one that counts them."""
     settings, ledger = sandbox.settings, sandbox.ledger
     readings = settings.readings
-    spoken = words(readings)
-
-    def batch_of(request: Request, quoted_id: str) -> tuple[Batch, Phase, str]:
-        check_key(PROOFY, request)
-        batch = ledger.find(PROOFY.name, unquote(quoted_id))
-        if batch is None:
-            raise Refusal(404, "Not Found")
-        return batch, *batch.spoken(spoken, request.scope.get(FORCED_STATE))
 
     @routes.get("/verify/single")
     async def single(request: Request) -> Response:
@@ -155,7 +155,26 @@ def router(sandbox: Sandbox) -> APIRouter:
         # docs.proofy.io/terminology: an unknown verdict is not charged.
         charged = [each.address for each in batch.findings if each.verdict is not Verdict.UNKNOWN]
         ledger.charge(PROOFY.name, charged, charged_for=batch.batch_id)
-        return JSONResponse({"status": spoken[Phase.ACCEPTED], "id": batch.batch_id})
+        return JSONResponse({"status": words(readings)[Phase.ACCEPTED], "id": batch.batch_id})
+
+    @routes.get("/credits")
+    async def credits_left(request: Request) -> Response:
+        key = check_key(PROOFY, request)
+        left = 0 if key == NO_CREDITS_KEY else ledger.credits(PROOFY.name)
+        return JSONResponse({"credits": left})
+
+
+def _add_batches(routes: APIRouter, sandbox: Sandbox) -> None:
+    """Add the routes about a batch that was accepted."""
+    readings = sandbox.settings.readings
+    spoken = words(readings)
+
+    def batch_of(request: Request, quoted_id: str) -> tuple[Batch, Phase, str]:
+        check_key(PROOFY, request)
+        batch = sandbox.ledger.find(PROOFY.name, unquote(quoted_id))
+        if batch is None:
+            raise Refusal(404, "Not Found")
+        return batch, *batch.spoken(spoken, request.scope.get(FORCED_STATE))
 
     @routes.get("/verify/batch/{quoted_id}")
     async def status(request: Request, quoted_id: str) -> Response:
@@ -189,11 +208,3 @@ def router(sandbox: Sandbox) -> APIRouter:
         if readings.proofy_cancel_answer == "message":
             return JSONResponse({"message": "Batch cancelled"})
         return JSONResponse({"id": batch.batch_id, "status": spoken[Phase.CANCELLED]})
-
-    @routes.get("/credits")
-    async def credits_left(request: Request) -> Response:
-        key = check_key(PROOFY, request)
-        left = 0 if key == NO_CREDITS_KEY else ledger.credits(PROOFY.name)
-        return JSONResponse({"credits": left})
-
-    return routes

@@ -23,7 +23,8 @@ STOP_TIMEOUT = 5.0
 
 
 class SandboxServer:
-    """Serve a sandbox on loopback for as long as the ``with`` block lasts.
+    """
+    Serve a sandbox on loopback for as long as the ``with`` block lasts.
 
     ``ledger`` and ``faults`` are the running server's own and may be read and changed from any thread.
 
@@ -80,7 +81,8 @@ class SandboxServer:
         return f"{self.url}/cliova/v1"
 
     def start(self) -> Self:
-        """Bind the port and serve; return when requests are answered.
+        """
+        Bind the port and serve; return when requests are answered.
 
         :raises OSError: when the port is taken
         """

@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args, get_type_hints
 
 @dataclass(frozen=True)
 class Readings:
-    """Choose one plausible reading for every fact that a vendor's documentation leaves open.
+    """
+    Choose one plausible reading for every fact that a vendor's documentation leaves open.
 
     None of these was seen on a vendor's server. The first value of each is the default, and the type is the
     table: the command line and the checks below are derived from it.
@@ -63,7 +64,8 @@ class Readings:
     cliova_error: Literal["both", "code", "error"] = "both"
 
     def __post_init__(self) -> None:
-        """Refuse a value that is not in the table.
+        """
+        Refuse a value that is not in the table.
 
         :raises ValueError: naming the reading and its values
         """
@@ -79,7 +81,8 @@ class Readings:
 
     @classmethod
     def parse(cls, items: list[str]) -> Readings:
-        """Build readings from ``name=value`` items.
+        """
+        Build readings from ``name=value`` items.
 
         :param items: as given to ``--reading``
         :raises ValueError: for an unknown name or value
@@ -95,7 +98,8 @@ class Readings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Set the sandbox's pace and means.
+    """
+    Set the sandbox's pace and means.
 
     :param ready_after: seconds from the acceptance of a batch to its results
     :param credits: credits of each vendor's account when the sandbox starts

@@ -35,7 +35,8 @@ class Refusal(HTTPException):
 
 @dataclass(frozen=True)
 class Call:
-    """Name what a request asks for.
+    """
+    Name what a request asks for.
 
     :param batch_id: decoded, when the path holds one
     """
@@ -47,7 +48,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Vendor:
-    """Describe one vendor.
+    """
+    Describe one vendor.
 
     :param prefix: first part of its base URL's path
     :param key_parameter: name of the query parameter that carries the key
@@ -64,7 +66,8 @@ class Vendor:
     no_credits: Callable[[Readings], tuple[int, str]]
 
     def identify(self, method: str, raw_path: str) -> Call | None:
-        """Return what a request asks of this vendor, or None when the path isn't below its base.
+        """
+        Return what a request asks of this vendor, or None when the path isn't below its base.
 
         :param raw_path: still percent-encoded, so that ``%2F`` in a batch id is no separator
         """
@@ -88,7 +91,8 @@ class Sandbox:
 
 
 def check_key(vendor: Vendor, request: Request) -> str:
-    """Return the key of a request.
+    """
+    Return the key of a request.
 
     :raises Refusal: when the query holds none, or one that is documented to be refused
     """
@@ -99,7 +103,8 @@ def check_key(vendor: Vendor, request: Request) -> str:
 
 
 def check_credits(vendor: Vendor, sandbox: Sandbox, key: str, needed: int) -> None:
-    """Refuse a purchase that the account cannot pay.
+    """
+    Refuse a purchase that the account cannot pay.
 
     :raises Refusal: with the vendor's answer
     """

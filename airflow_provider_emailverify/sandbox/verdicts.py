@@ -1,4 +1,5 @@
-"""From an address to findings, without a network and without chance: one address, always one verdict.
+"""
+From an address to findings, without a network and without chance: one address, always one verdict.
 
 Real checks come first: syntax by ``email-validator`` (internationalised addresses allowed, and the domains that
 RFC 2606 and RFC 6761 keep for examples and tests), disposable and free domains, role and no-reply names. What
@@ -111,7 +112,8 @@ TAGS: dict[str, dict[str, object]] = {
 
 
 def examine(address: str) -> Finding:
-    """Return the findings of one address.
+    """
+    Return the findings of one address.
 
     :param address: as the client sent it
     """

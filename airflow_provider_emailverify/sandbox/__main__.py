@@ -1,0 +1,133 @@
+"""Command line of the sandbox."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import json
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_emailverify.sandbox.server import SandboxServer
+
+EXTRA = "The sandbox needs its extra: pip install 'airflow-provider-emailverify[sandbox]' ({} is missing)"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Serve until interrupted.
+
+    :param argv: arguments in place of those of the process
+    :return: exit code; 1 when the extra is missing or the port cannot be had. Wrong arguments exit with 2.
+    """
+    try:
+        from airflow_provider_emailverify.sandbox.faults import Fault
+        from airflow_provider_emailverify.sandbox.server import SandboxServer
+        from airflow_provider_emailverify.sandbox.settings import Readings, Settings
+    except ModuleNotFoundError as missing:
+        return _complain(EXTRA.format(missing.name))
+    parser = _parser(Readings.table())
+    options = parser.parse_args(argv)
+    try:
+        settings = Settings(
+            ready_after=options.ready_after,
+            credits=options.credits,
+            requests_per_minute=options.requests_per_minute,
+            readings=Readings.parse(options.reading),
+        )
+        faults = [Fault.parse(text) for text in options.fault]
+    except ValueError as wrong:
+        parser.error(str(wrong))
+    server = SandboxServer(settings, host=options.host, port=options.port)
+    for fault in faults:
+        server.faults.switch_on(fault)
+    try:
+        server.start()
+    except OSError as problem:
+        return _complain(
+            f"Cannot listen on {options.host} port {options.port}: {problem.strerror}. Choose another --port."
+        )
+    _say(_welcome(server))
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        server.stop()
+    return 0
+
+
+def _parser(readings: dict[str, tuple[str, ...]]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_emailverify.sandbox",
+        description="Serve the published HTTP contracts of Proofy and Cliova on loopback: no account, no credits.",
+        epilog="readings, the default first:\n"
+        + "\n".join(f"  {name} = {' | '.join(values)}" for name, values in readings.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", type=_loopback, default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8025, help="0: any free one (default: %(default)s)")
+    parser.add_argument(
+        "--ready-after", type=float, default=5.0, metavar="SECONDS", help="time a batch takes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--credits", type=int, default=1_000_000, help="on each vendor's account (default: %(default)s)"
+    )
+    parser.add_argument("--requests-per-minute", type=int, metavar="N", help="answer 429 above it (default: no limit)")
+    parser.add_argument(
+        "--reading",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how to read what a vendor does not document; may be repeated",
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="VENDOR:OPERATION:KIND[:TIMES[:PARAM=VALUE,...]]",
+        help="something that goes wrong, as proofy:status:rate_limit:2:retry_after=3; may be repeated",
+    )
+    return parser
+
+
+def _loopback(host: str) -> str:
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        if ipaddress.ip_address(address).is_loopback:
+            return address
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{host} is not a loopback address; the sandbox serves this machine only")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+def _welcome(server: SandboxServer) -> str:
+    connections = {"proofy": server.proofy_url, "cliova": server.cliova_url}
+    lines = [f"Sandbox on {server.url}/ - nothing here reaches a vendor. Stop it with Ctrl-C.", ""]
+    for vendor, url in connections.items():
+        connection = json.dumps({"conn_type": vendor, "host": url, "password": "sandbox-key"})
+        lines.append(f"export AIRFLOW_CONN_{vendor.upper()}_DEFAULT='{connection}'")
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(text + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

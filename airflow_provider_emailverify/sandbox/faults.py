@@ -39,6 +39,16 @@ KINDS: dict[str, dict[str, object]] = {
 """Every kind with its parameters and their defaults; :mod:`.playing` says what they do."""
 
 
+CHOICES: dict[str, tuple[str, ...]] = {
+    "retry_after_as": ("seconds", "date"),
+    "body": ("json", "html"),
+    "shape": ("list", "null", "string", "number", "object", "html", "empty", "not_json"),
+    "encoding": ("length", "chunked"),
+    "ending": ("close", "reset"),
+}
+"""Values of the parameters that are words."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """
@@ -70,8 +80,10 @@ class Fault:
         _known("vendor", self.vendor, ("proofy", "cliova", "*"))
         _known("operation", self.operation, (*OPERATIONS, "*"))
         _known("fault kind", self.kind, tuple(KINDS))
-        for name in self.params:
+        for name, value in self.params.items():
             _known(f"parameter of {self.kind}", name, tuple(KINDS[self.kind]))
+            if name in CHOICES:
+                _known(name, str(value), CHOICES[name])
         object.__setattr__(self, "params", {**KINDS[self.kind], **self.params})
 
     def matches(self, vendor: str, operation: str, batch_id: str | None) -> bool:

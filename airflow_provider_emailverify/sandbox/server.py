@@ -56,6 +56,7 @@ class SandboxServer:
             ws="none",
             loop="asyncio",
             lifespan="off",
+            proxy_headers=False,
             log_config=None,
             log_level="error",
             access_log=False,  # an access log would hold the keys
@@ -109,6 +110,10 @@ class SandboxServer:
 
     def stop(self) -> None:
         """Stop serving; answers that are still under way are cut."""
+        for connection in list(self._server.server_state.connections):
+            # A connection that is open would get a 500 when the loop ends.
+            if isinstance(connection, TransportProtocol):
+                connection.loop.call_soon_threadsafe(connection.transport.abort)
         self._server.should_exit = True
         self._server.force_exit = True
         if self._thread:

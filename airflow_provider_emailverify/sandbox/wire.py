@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
-    import asyncio
-
     from starlette.types import Message, Receive, Scope, Send
 
 TRANSPORT = "emailverify.transport"
@@ -28,7 +28,9 @@ class TransportProtocol(H11Protocol):
 
         async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
             scope[TRANSPORT] = transport
-            await application(scope, receive, send)
+            # Cancelled: the server stops in the middle of a fault that takes its time. No error to report.
+            with suppress(asyncio.CancelledError):
+                await application(scope, receive, send)
 
         self.app = with_transport
 

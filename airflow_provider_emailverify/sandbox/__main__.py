@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import json
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -51,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(
             f"Cannot listen on {options.host} port {options.port}: {problem.strerror}. Choose another --port."
         )
+    # A shell that starts the sandbox in the background makes it ignore SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     _say(_welcome(server))
     try:
         threading.Event().wait()

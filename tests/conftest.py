@@ -1,0 +1,57 @@
+"""An Airflow of its own for the tests, vendors on loopback, and connections from the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Airflow reads these when it is first imported.
+_HOME = Path(tempfile.mkdtemp(prefix="emailverify-tests-"))
+os.environ.update(
+    AIRFLOW_HOME=str(_HOME),
+    AIRFLOW__CORE__DAGS_FOLDER=str(_HOME / "dags"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME}/airflow.db",
+    AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
+    AIRFLOW__OPENLINEAGE__DISABLED="True",
+    NO_PROXY="127.0.0.1,localhost",
+)
+
+import pytest
+
+from airflow_provider_emailverify.sandbox.server import SandboxServer
+from tests.raw_server import RawServer
+
+#: A key with every character that URLs, patterns and masks get wrong.
+AWKWARD_KEY = "sk+live/1%2B=a& b?#ü"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    """Both vendors, on loopback; batches are ready at once."""
+    with SandboxServer(ready_after=0.0) as server:
+        yield server
+
+
+@pytest.fixture
+def raw_server() -> Iterator[RawServer]:
+    """A server that answers with the bytes that a test gives it."""
+    with RawServer() as server:
+        yield server
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Declare a connection and return its id."""
+
+    def declare(vendor: str, url: str, *, conn_id: str = "", key: str | None = AWKWARD_KEY, **extra: object) -> str:
+        conn_id = conn_id or f"{vendor}_default"
+        fields = {"conn_type": vendor, "host": url, "password": key, "extra": {"max_attempts": 1, **extra}}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+        return conn_id
+
+    return declare

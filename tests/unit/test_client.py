@@ -1,0 +1,329 @@
+"""The HTTP client, over a real socket, against a server that misbehaves."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import socket
+import threading
+import time
+import traceback
+import zlib
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_emailverify.client import VendorClient
+from airflow_provider_emailverify.exceptions import (
+    EmailVerifyError,
+    IncompleteResponseError,
+    InvalidRequestError,
+    RateLimitedError,
+    SubmissionUnknownError,
+    UnexpectedResponseError,
+    VendorUnavailableError,
+    VendorUnreachableError,
+)
+from airflow_provider_emailverify.redaction import renderings
+from tests.conftest import AWKWARD_KEY
+from tests.raw_server import RawServer, reset, respond
+
+
+def error_for(status: int, payload: Any) -> tuple[type[EmailVerifyError], str] | None:
+    message = payload.get("message", "") if isinstance(payload, dict) else ""
+    if status == 429:
+        return RateLimitedError, message
+    if status >= 500:
+        return VendorUnavailableError, message
+    return (InvalidRequestError, message) if status >= 400 else None
+
+
+def make_client(server: RawServer | str, **options: Any) -> VendorClient:
+    url = server if isinstance(server, str) else server.url
+    return VendorClient(
+        name="Vendor (connection 'c')", base_url=url, key_param="key", key=AWKWARD_KEY, error_for=error_for, **options
+    )
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between attempts, which take no time."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    return pauses
+
+
+def download(client: VendorClient) -> bytes:
+    with client.stream("/file", batch_id="b") as body:
+        return b"".join(body)
+
+
+def test_the_key_travels_in_the_query_and_only_there(raw_server: RawServer) -> None:
+    make_client(raw_server).request_json("GET", "/credits", params={"a": "1 2"})
+
+    assert raw_server.targets == ["/v1/credits?a=1%202&key=sk%2Blive%2F1%252B%3Da%26%20b%3F%23%C3%BC"]
+    head = raw_server.requests[0].decode().partition("\r\n")[2]
+    assert not any(spelling in head for spelling in renderings(AWKWARD_KEY))
+
+
+def test_dots_in_a_path_reach_the_vendor_as_they_were_quoted(raw_server: RawServer) -> None:
+    make_client(raw_server).request_json("GET", "/batch/%2E%2E/..%2Fx/status")
+
+    assert raw_server.targets[0].startswith("/v1/batch/%2E%2E/..%2Fx/status?")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected"),
+    [
+        (respond(b'{"message": "slow down"}', status="429 Too Many"), RateLimitedError),
+        (respond(b"<html>down</html>", status="503 Unavailable"), VendorUnavailableError),
+        (respond(b'{"message": "what?"}', status="400 Bad"), InvalidRequestError),
+        (respond(b'{"a": 1', length=100), IncompleteResponseError),
+        (respond(b'{"a": 1', length=None), IncompleteResponseError),
+        (respond(b"<html>", length=None), UnexpectedResponseError),
+        (respond(b"", status="204 None"), UnexpectedResponseError),
+        (respond(b"", status="302 Found", Location="https://elsewhere.example/?x=1"), UnexpectedResponseError),
+        (respond(b"{}", Content_Encoding="br"), UnexpectedResponseError),
+        (reset, VendorUnavailableError),
+    ],
+)
+def test_each_bad_answer_has_its_class_and_never_shows_the_key(
+    raw_server: RawServer, behaviour: Any, expected: type[EmailVerifyError], caplog: pytest.LogCaptureFixture
+) -> None:
+    raw_server.answer(behaviour)
+
+    with caplog.at_level(logging.DEBUG), pytest.raises(expected) as caught:
+        make_client(raw_server, max_attempts=1).request_json("GET", "/status", batch_id="b")
+
+    assert caught.type is expected
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + caplog.text
+    assert "Vendor (connection 'c'), batch 'b': GET /status" in str(caught.value)
+    assert not [spelling for spelling in renderings(AWKWARD_KEY) if spelling in shown]
+
+
+def test_a_redirect_is_not_followed(raw_server: RawServer) -> None:
+    with RawServer() as elsewhere:
+        raw_server.answer(respond(status="307 Moved", Location=elsewhere.url))
+
+        with pytest.raises(UnexpectedResponseError, match=r"redirect to 127\.0\.0\.1"):
+            make_client(raw_server).request_json("GET", "/status")
+
+    assert elsewhere.requests == []
+
+
+def test_a_message_that_repeats_key_and_address_is_redacted(raw_server: RawServer) -> None:
+    text = f"key {AWKWARD_KEY} of jane@example.com, {renderings(AWKWARD_KEY)[0]}".encode()
+    raw_server.answer(respond(b'{"message": "' + text + b'"}', status="400 Bad"))
+
+    with pytest.raises(InvalidRequestError, match="key \\*\\*\\* of <address>"):
+        make_client(raw_server).request_json("GET", "/status")
+
+
+def test_a_get_is_repeated_until_it_succeeds(raw_server: RawServer, naps: list[float]) -> None:
+    raw_server.answer(respond(status="500 Oops"), reset, respond(b'{"a"', length=9), respond(b'{"a": 1}'))
+
+    assert make_client(raw_server, max_attempts=4).request_json("GET", "/status") == {"a": 1}
+    assert len(raw_server.requests) == 4
+    assert all(nap > 0 for nap in naps)
+
+
+def test_a_get_is_given_up_after_max_attempts(raw_server: RawServer, naps: list[float]) -> None:
+    raw_server.answer(respond(status="500 Oops"))
+
+    with pytest.raises(VendorUnavailableError):
+        make_client(raw_server, max_attempts=3).request_json("GET", "/status")
+    assert len(raw_server.requests) == 3
+
+
+def test_pauses_differ_and_grow(raw_server: RawServer, naps: list[float]) -> None:
+    raw_server.answer(respond(status="500 Oops"))
+
+    for _ in range(20):
+        with pytest.raises(VendorUnavailableError):
+            make_client(raw_server, max_attempts=5).request_json("GET", "/status")
+
+    by_attempt = [naps[attempt::4] for attempt in range(4)]
+    assert max(by_attempt[0]) <= 1.0 < max(by_attempt[3])
+    assert len(set(by_attempt[3])) > 10
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honoured_in_both_forms(raw_server: RawServer, naps: list[float], form: str) -> None:
+    value = "7" if form == "seconds" else format_datetime(datetime.now(UTC) + timedelta(seconds=8), usegmt=True)
+    raw_server.answer(respond(status="429 Too Many", Retry_After=value), respond(b"{}"))
+
+    make_client(raw_server).request_json("GET", "/status")
+
+    assert 6 <= naps[0] <= 9
+
+
+def test_a_long_retry_after_is_left_to_the_caller(raw_server: RawServer, naps: list[float]) -> None:
+    raw_server.answer(respond(status="429 Too Many", Retry_After="3600"))
+
+    with pytest.raises(RateLimitedError) as caught:
+        make_client(raw_server).request_json("GET", "/status")
+
+    assert caught.value.retry_after == 3600
+    assert (len(raw_server.requests), naps) == (1, [])
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "Thu, 99 Foo 2026", "1e9999", ""])
+def test_a_retry_after_that_nobody_understands_is_ignored(raw_server: RawServer, naps: list[float], value: str) -> None:
+    raw_server.answer(respond(status="429 Too Many", Retry_After=value), respond(b"{}"))
+
+    make_client(raw_server).request_json("GET", "/status")
+
+    assert naps[0] <= 1.0
+
+
+@pytest.mark.parametrize(
+    "behaviour", [reset, respond(status="500 Oops"), respond(b'{"id"', length=99), respond(b"<html>"), respond(b"")]
+)
+def test_a_request_that_spends_is_not_repeated_when_its_fate_is_unknown(
+    raw_server: RawServer, naps: list[float], behaviour: Any
+) -> None:
+    raw_server.answer(behaviour)
+
+    with pytest.raises(SubmissionUnknownError, match="may have been accepted"):
+        make_client(raw_server).request_json("POST", "/create", json={}, spends_credits=True)
+    assert len(raw_server.requests) == 1
+
+
+def test_a_request_that_spends_is_repeated_after_a_refusal(raw_server: RawServer, naps: list[float]) -> None:
+    raw_server.answer(respond(status="429 Too Many"), respond(b'{"id": 1}'))
+
+    assert make_client(raw_server).request_json("POST", "/create", json={}, spends_credits=True) == {"id": 1}
+
+
+def test_a_request_that_spends_and_never_left_is_repeated(naps: list[float]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    with pytest.raises(VendorUnreachableError, match="was not sent"):
+        make_client(f"http://127.0.0.1:{port}").request_json("POST", "/create", json={}, spends_credits=True)
+    assert len(naps) == 3
+
+
+def test_silence_ends_after_the_timeout(raw_server: RawServer) -> None:
+    release = threading.Event()
+    raw_server.answer(lambda connection: release.wait(10))
+
+    started = time.monotonic()
+    with pytest.raises(VendorUnavailableError, match=r"within 0\.2 s"):
+        make_client(raw_server, timeout=0.2, max_attempts=1).request_json("GET", "/status")
+    release.set()
+
+    assert time.monotonic() - started < 5
+
+
+def test_a_short_answer_that_drips_in_ends_after_the_timeout(raw_server: RawServer) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(1000):
+            connection.sendall(b" ")
+            time.sleep(0.05)
+
+    raw_server.answer(drip)
+
+    started = time.monotonic()
+    with pytest.raises(VendorUnavailableError, match="too slowly"):
+        make_client(raw_server, timeout=0.3, max_attempts=1).request_json("GET", "/status")
+
+    assert time.monotonic() - started < 5
+
+
+def test_an_endless_short_answer_is_refused(raw_server: RawServer) -> None:
+    raw_server.answer(respond(b" " * (17 * 1024 * 1024)))
+
+    with pytest.raises(UnexpectedResponseError, match="more than"):
+        make_client(raw_server, max_attempts=1).request_json("GET", "/status")
+
+
+def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + end
+
+
+BODY = bytes(range(256)) * 20_000  # 5 MB, several chunks
+PACKED = gzip.compress(BODY, 1)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        respond(BODY),
+        respond(BODY, length=None),
+        respond(chunked(BODY[:999], BODY[999:]), length=None, Transfer_Encoding="chunked"),
+        respond(PACKED, Content_Encoding="gzip"),
+        respond(PACKED, Content_Encoding="gzip", length=None),
+        respond(gzip.compress(BODY[:70_000]) + gzip.compress(BODY[70_000:]), Content_Encoding="gzip"),
+        respond(chunked(PACKED[:999], PACKED[999:]), length=None, Transfer_Encoding="chunked", Content_Encoding="GZIP"),
+    ],
+)
+def test_a_whole_body_arrives_whole(raw_server: RawServer, behaviour: Any) -> None:
+    raw_server.answer(behaviour)
+
+    assert download(make_client(raw_server)) == BODY
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        respond(BODY[:-1], length=len(BODY)),
+        respond(b"", length=len(BODY)),
+        respond(chunked(BODY, end=b""), length=None, Transfer_Encoding="chunked"),
+        respond(chunked(BODY)[:-20_000], length=None, Transfer_Encoding="chunked"),
+        respond(PACKED[:-9], Content_Encoding="gzip", length=None),
+        respond(PACKED[:-9], Content_Encoding="gzip"),
+        respond(zlib.compress(BODY), Content_Encoding="gzip"),
+    ],
+)
+def test_a_cut_body_is_an_error(raw_server: RawServer, behaviour: Any) -> None:
+    raw_server.answer(behaviour)
+
+    with pytest.raises(IncompleteResponseError):
+        download(make_client(raw_server))
+
+
+def test_a_gzip_bomb_comes_in_small_pieces(raw_server: RawServer) -> None:
+    raw_server.answer(respond(gzip.compress(bytes(200 * 1024 * 1024)), Content_Encoding="gzip"))
+
+    with make_client(raw_server).stream("/file", batch_id="b") as body:
+        assert max(len(chunk) for chunk in body) <= 1024 * 1024
+
+
+def test_what_netrc_has_for_the_host_is_not_sent(
+    raw_server: RawServer, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+    make_client(raw_server).request_json("GET", "/status")
+
+    assert b"Authorization" not in raw_server.requests[0]
+
+
+def test_the_key_goes_through_a_forwarding_proxy(raw_server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", raw_server.url.removesuffix("/v1"))
+
+    make_client("http://127.0.0.1:9/v1").request_json("GET", "/status")
+
+    assert raw_server.targets[0].startswith("http://127.0.0.1:9/v1/status?key=")
+
+
+def test_many_threads_share_one_client(raw_server: RawServer) -> None:
+    client = make_client(raw_server)
+    threads = [
+        threading.Thread(target=client.request_json, args=("GET", f"/n{n}"), kwargs={"params": {"n": str(n)}})
+        for n in range(20)
+    ]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {target.partition("&")[0] for target in raw_server.targets} == {f"/v1/n{n}?n={n}" for n in range(20)}

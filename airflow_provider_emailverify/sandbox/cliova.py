@@ -20,6 +20,7 @@ from airflow_provider_emailverify.sandbox.vendor import (
     Vendor,
     check_credits,
     check_key,
+    examined,
 )
 from airflow_provider_emailverify.sandbox.verdicts import Verdict
 
@@ -187,6 +188,7 @@ def router(sandbox: Sandbox) -> APIRouter:
                 raise Refusal(404, "List not found")
             return JSONResponse(success([]))
         phase, word = batch.spoken(WORDS, request.scope.get(FORCED_STATE))
+        await examined(batch)
         payload = described(batch, word, finished=phase is Phase.DONE)
         return JSONResponse(success([payload] if readings.cliova_status_payload == "list" else payload))
 
@@ -204,6 +206,7 @@ def router(sandbox: Sandbox) -> APIRouter:
             raise Refusal(200 if early == "envelope" else int(early), "Validation is not completed")
         if batch.content is not None and not half:
             return Response(batch.content, media_type="text/csv" if output == "csv" else "application/json")
+        await examined(batch)
         rows, header, delimiter = results(batch, readings, verified_only=verified_only, half=half)
         if output == "csv":
             return Response(

@@ -17,6 +17,7 @@ from airflow_provider_emailverify.sandbox.vendor import (
     Vendor,
     check_credits,
     check_key,
+    examined,
 )
 from airflow_provider_emailverify.sandbox.verdicts import Finding, Verdict, examine
 
@@ -153,7 +154,7 @@ def _add_purchases(routes: APIRouter, sandbox: Sandbox) -> None:
         check_credits(PROOFY, sandbox, key, needed=len(emails))
         batch = ledger.create_batch(PROOFY.name, emails)
         # docs.proofy.io/terminology: an unknown verdict is not charged.
-        charged = [each.address for each in batch.findings if each.verdict is not Verdict.UNKNOWN]
+        charged = [each.address for each in await examined(batch) if each.verdict is not Verdict.UNKNOWN]
         ledger.charge(PROOFY.name, charged, charged_for=batch.batch_id)
         return JSONResponse({"status": words(readings)[Phase.ACCEPTED], "id": batch.batch_id})
 
@@ -191,6 +192,7 @@ def _add_batches(routes: APIRouter, sandbox: Sandbox) -> None:
         if phase is Phase.DONE:
             if batch.content is not None:
                 return Response(batch.content, media_type="application/json")
+            await examined(batch)
             return JSONResponse({"status": word, "list": list(results(batch, readings))})
         if readings.proofy_not_ready_download == "200":
             return JSONResponse({"status": word, "list": []})

@@ -1,0 +1,41 @@
+# Everything sets itself up: `make demo` needs Python 3.11 or newer, make and a package index.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench e2e matrix clean
+
+PYTHON ?=
+EMAILS ?= dags_examples/data/emails.csv
+PORT ?= 0
+ONLY ?=
+bin := .venv/bin
+
+help: ## Show this
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: .venv/.ready ## Verify a list in the sandbox with both example DAGs (EMAILS=my.csv, PORT=8025)
+	@$(bin)/python dags_examples/demo.py --emails "$(EMAILS)" --port "$(PORT)"
+
+test: .venv/.ready ## Run the tests
+	@$(bin)/python -m pytest tests/unit tests/integration
+
+lint: .venv/.ready ## Check style and formatting
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+
+types: .venv/.ready ## Check types, strictly
+	@$(bin)/mypy
+
+bench: .venv/.ready ## Measure time and memory of large downloads
+	@$(bin)/python -m pytest tests/benchmarks -s
+
+e2e: .venv/.ready ## Test the wheel in an empty environment, and live accounts if their keys are set
+	@$(bin)/python -m pytest tests/e2e -rs
+
+matrix: ## Run the tests on every supported Airflow (ONLY="2.11 3.3" for some)
+	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/matrix.py $(ONLY)
+
+clean: ## Remove what make has made
+	rm -rf .venv .demo .matrix .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+.venv/.ready: pyproject.toml .ci/environment.py
+	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/environment.py .venv
+	@touch $@

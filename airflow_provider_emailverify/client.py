@@ -194,12 +194,14 @@ class VendorClient:
         found = self._error_for(status, payload)
         if found is None:
             return
-        error, message = found
-        if error is BatchNotFoundError and batch_id is None:
-            error = InvalidRequestError
+        kind, message = found
+        if kind is BatchNotFoundError and batch_id is None:
+            kind = InvalidRequestError
         said = f": {self.redact(message)!r}" if message else ""
-        text = f"{what} answered {status}{said}. {error.advice}".rstrip()
-        raise error(text, pause) if issubclass(error, TransientError) else error(text)
+        text = f"{what} answered {status}{said}. {kind.advice}".rstrip()
+        error = kind(text, pause) if issubclass(kind, TransientError) else kind(text)
+        error.http_status = status
+        raise error
 
     def _describe(self, method: str, path: str, batch_id: str | None) -> str:
         batch = f", batch {batch_id!r}" if batch_id is not None else ""

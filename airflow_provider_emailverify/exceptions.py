@@ -14,8 +14,13 @@ from typing import ClassVar
 
 
 class EmailVerifyError(Exception):
-    """Base of everything that this package raises."""
+    """
+    Base of everything that this package raises.
 
+    :ivar http_status: the status of the vendor's answer; None if it was not an answer that went wrong.
+    """
+
+    http_status: int | None = None
     permanent: ClassVar[bool] = False
     #: What the person on call can do about it.
     advice: ClassVar[str] = ""

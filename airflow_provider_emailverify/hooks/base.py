@@ -330,9 +330,9 @@ class EmailVerifyHook(BaseHook):
 
         try:
             return self.client.retrying()(once)
-        except (BatchNotFoundError, InvalidRequestError):
+        except (BatchNotFoundError, InvalidRequestError) as error:
             # What a vendor answers to an early download is not documented; 404 and 422 are plausible.
-            if self.get_batch_status(batch_id).state.is_final:
+            if error.http_status is None or self.get_batch_status(batch_id).state.is_final:
                 raise
             raise BatchNotReadyError(f"{self.about(batch_id)}: not ready yet. {BatchNotReadyError.advice}") from None
 

@@ -182,6 +182,6 @@ class ProofyHook(EmailVerifyHook):
 def _status(answer: JSON) -> Any:
     """Return ``status``, which Proofy's own documents put at the top or under ``result``."""
     if not isinstance(answer, dict):
-        return answer
+        return None
     inner = answer.get("result")
     return answer.get("status", inner.get("status") if isinstance(inner, dict) else None)

@@ -70,7 +70,7 @@ def read_connection(
 
 def _base_url(connection: Connection) -> str:
     """Return the base URL of a connection's Host (and Port, Schema); "" if Host is empty."""
-    host = (connection.host or "").strip().rstrip("/")
+    host = (connection.host or "").strip()
     if not host:
         return ""
     scheme = (connection.schema or "").strip()
@@ -94,7 +94,7 @@ def _base_url(connection: Connection) -> str:
         )
     if connection.port and port is None:
         url = _with_port(url, connection.port)
-    return url.geturl()
+    return url.geturl().rstrip("/")
 
 
 def _with_port(url: SplitResult, port: int) -> SplitResult:

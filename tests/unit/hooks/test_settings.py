@@ -1,0 +1,102 @@
+"""What an Airflow connection may say, and the one error for what it may not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import Connection
+
+from airflow_provider_emailverify.exceptions import ConnectionConfigError
+from airflow_provider_emailverify.hooks.settings import ConnectionSettings, read_connection
+
+DEFAULT = "https://apis.proofy.io/v1"
+
+
+def read(**fields: Any) -> ConnectionSettings:
+    extra = fields.pop("extra", None)
+    connection = Connection(
+        **{"conn_id": "mine", "conn_type": "proofy", "password": "k3y", **fields},
+        extra=extra if isinstance(extra, str | None) else json.dumps(extra),
+    )
+    return read_connection(connection, conn_type="proofy", default_base_url=DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("fields", "base_url"),
+    [
+        ({}, DEFAULT),
+        ({"host": ""}, DEFAULT),
+        ({"host": "https://gateway.example/proofy/v1/"}, "https://gateway.example/proofy/v1"),
+        ({"host": "gateway.example/v1"}, "https://gateway.example/v1"),
+        ({"host": "gateway.example", "port": 8443, "schema": "https"}, "https://gateway.example:8443"),
+        ({"host": "https://gateway.example:1/v1", "port": 0}, "https://gateway.example:1/v1"),
+        ({"host": "http://127.0.0.1:8025/proofy/v1"}, "http://127.0.0.1:8025/proofy/v1"),
+        ({"host": "http://[::1]:8025/v1"}, "http://[::1]:8025/v1"),
+        ({"host": "localhost", "port": 8025, "schema": "http"}, "http://localhost:8025"),
+    ],
+)
+def test_host_replaces_the_base_url(fields: dict[str, Any], base_url: str) -> None:
+    assert read(**fields).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("extra", "options"),
+    [
+        (None, {}),
+        ("", {}),
+        ({"timeout": None, "max_attempts": ""}, {}),
+        (
+            {"timeout": "2.5", "requests_per_minute": 60, "max_attempts": 3},
+            {"timeout": 2.5, "requests_per_minute": 60.0, "max_attempts": 3},
+        ),
+    ],
+)
+def test_the_extras_are_read_as_numbers(extra: Any, options: dict[str, Any]) -> None:
+    assert read(extra=extra).options == options
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"conn_type": "http"}, "its Connection Type is 'http'; set it to 'proofy'"),
+        ({"password": None}, "its Password is empty"),
+        ({"password": "  "}, "its Password is empty"),
+        ({"password": "a\nb"}, "its Password holds a control character"),
+        ({"host": "http://gateway.example/v1"}, "its Host is http://gateway.example, .* use https://"),
+        ({"host": "http://127.0.0.1.example/v1"}, "use https://"),
+        ({"host": "ftp://gateway.example"}, "its Host is no http"),
+        ({"host": "https://"}, "its Host is no "),
+        ({"host": "https://[::1"}, "its Host is no URL"),
+        ({"host": "https://user:pw@gateway.example"}, "its Host holds a user"),
+        ({"host": "https://gateway.example/?api_key=1"}, "its Host holds a user, a query"),
+        ({"host": "gateway.example", "schema": "v1"}, "its Schema is 'v1'"),
+        ({"extra": "not json"}, "its Extra is not JSON"),
+        ({"extra": "[1]"}, "its Extra is not a JSON object"),
+        ({"extra": {"api_key": "s3cret"}}, "unknown field 'api_key'; allowed are max_attempts, requests_per_minute"),
+        ({"extra": {"timeout": 0}}, "'timeout' is not a number above 0"),
+        ({"extra": {"timeout": "soon"}}, "'timeout' is not a number above 0"),
+        ({"extra": {"timeout": True}}, "'timeout' is not a number above 0"),
+        ({"extra": {"timeout": [1]}}, "'timeout' is not a number above 0"),
+        ({"extra": {"requests_per_minute": -1}}, "'requests_per_minute' is not a number above 0"),
+        ({"extra": '{"requests_per_minute": Infinity}'}, "'requests_per_minute' is not a number above 0"),
+        ({"extra": {"max_attempts": 1.5}}, "'max_attempts' is not a whole number of at least 1"),
+    ],
+)
+def test_a_connection_that_cannot_be_used_is_one_error_with_the_field_and_the_fix(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConnectionConfigError, match=f"Connection 'mine': .*{message}") as caught:
+        read(**fields)
+
+    assert "s3cret" not in str(caught.value)
+    assert "k3y" not in str(caught.value)
+
+
+def test_blanks_around_the_key_are_no_part_of_it() -> None:
+    assert read(password=" k3y\t").key == "k3y"
+
+
+def test_the_settings_do_not_show_the_key() -> None:
+    assert "k3y" not in repr(read())

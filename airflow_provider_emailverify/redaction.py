@@ -8,7 +8,7 @@ import re
 from urllib.parse import quote, quote_plus
 
 # An address, also percent-encoded, with a quoted or a bare local part.
-_ADDRESS = re.compile(r"""(?:"[^"]*"|[^\s"'<>(),;:=&?/]+)(?:@|%40)[^\s"'<>(),;&]+""", re.IGNORECASE)
+_ADDRESS = re.compile(r"""(?:"[^"]*"|[^\s"'<>(),;:=&?/]+)(?:@|%40)[^\s"'<>(),;:&]+""", re.IGNORECASE)
 
 
 def renderings(secret: str) -> list[str]:

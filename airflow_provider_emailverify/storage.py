@@ -109,11 +109,11 @@ class Destination:
 
 
 def _is_below(path: ObjectStoragePath, base: ObjectStoragePath) -> bool:
-    def parts(of: ObjectStoragePath) -> tuple[str, ...]:
-        return tuple(part for part in os.path.normpath(of.path).split("/") if part)
+    def parts(of: ObjectStoragePath) -> list[str]:
+        # The path of an object store begins with the bucket.
+        return [of.protocol or "file", *(part for part in os.path.normpath(of.path).split("/") if part)]
 
-    depth = len(parts(base))
-    return path.namespace == base.namespace and parts(path)[:depth] == parts(base)
+    return parts(path)[: len(parts(base))] == parts(base)
 
 
 class Spool:

@@ -145,21 +145,22 @@ def outline_csv(file: BinaryIO, what: str) -> CsvOutline:
     start = file.tell()
     header = _fields(file.readline(_CHUNK_BYTES))
     file.seek(start)
-    counted = _count_records(file)
-    if counted is None:
+    records, ends_in_quotes = _count_records(file)
+    if records is None:
         file.seek(start)
-        counted = _count_records_slowly(file, what), False
-    records, in_quotes = counted
+        records = _count_records_slowly(file, what)
     if records <= 1 and not any("mail" in name.lower() for name in header):
         raise UnexpectedResponseError(
             f"{what}: expected a CSV file, found a line of text. {UnexpectedResponseError.advice}"
         )
-    ends_short = in_quotes or len(_fields(_last_line(file))) < len(header)
+    last = _last_line(file)
+    # With an odd quote the line is the end of a longer record, whose other fields are not seen here.
+    ends_short = ends_in_quotes or (last.count(b'"') % 2 == 0 and len(_fields(last)) < len(header))
     return CsvOutline(header, max(records - 1, 0), ends_short)
 
 
-def _count_records(file: BinaryIO) -> tuple[int, bool] | None:
-    """Count records fast, and tell whether the file ends within quotes; None if it takes a real parser."""
+def _count_records(file: BinaryIO) -> tuple[int | None, bool]:
+    """Count records fast, None if it takes a real parser; and tell whether the file ends within quotes."""
     records = 0
     in_quotes = False
     last = b"\n"
@@ -167,10 +168,10 @@ def _count_records(file: BinaryIO) -> tuple[int, bool] | None:
         chunk = part + file.read(1) if part.endswith(b"\r") else part
         around = last + chunk
         if b"\n\n" in around or (b"\r" in chunk and _has_odd_returns(around)):
-            return None
+            return None, False
         if in_quotes or b'"' in chunk:
-            if b'x"x' in around.translate(_MARKS):
-                return None
+            if b'x"x' in around.translate(_MARKS):  # a quote that neither opens nor closes a field
+                return None, False
             marks = chunk.translate(None, _NOT_QUOTE_OR_NEWLINE)
             # A quoted field without line breaks has become a mere pair of quotes; drop those.
             pieces = (b'"' + marks if in_quotes else marks).replace(b'""', b"").split(b'"')
@@ -178,8 +179,8 @@ def _count_records(file: BinaryIO) -> tuple[int, bool] | None:
             in_quotes = len(pieces) % 2 == 0
         else:
             records += chunk.count(b"\n")
-        last = chunk[-2:]
-    return records + (in_quotes or not last.endswith(b"\n")), in_quotes
+        last = around[-2:]
+    return None if in_quotes else records + (not last.endswith(b"\n")), in_quotes
 
 
 def _has_odd_returns(chunk: bytes) -> bool:

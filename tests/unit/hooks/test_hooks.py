@@ -73,7 +73,7 @@ def test_a_connection_of_another_type_is_refused(connect: Connect, conn_type: st
 
 
 def test_a_missing_connection_is_named_with_the_fix() -> None:
-    with pytest.raises(ConnectionConfigError, match="'nowhere': there is none; create it .* AIRFLOW_CONN_NOWHERE"):
+    with pytest.raises(ConnectionConfigError, match=r"'nowhere': there is none; create it .* AIRFLOW_CONN_NOWHERE"):
         EmailVerifyHook.get_hook("nowhere")
 
 

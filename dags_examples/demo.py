@@ -201,7 +201,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             for vendor, dag_id in DAGS.items():
                 with quiet(log):
                     batch_id = submit(vendor, emails)
-                print(f"Submitted {len(emails)} addresses as {vendor} batch {batch_id}; running {dag_id} ...", flush=True)
+                print(
+                    f"Submitted {len(emails)} addresses as {vendor} batch {batch_id}; running {dag_id} ...", flush=True
+                )
                 with quiet(log):
                     landed[vendor] = run(vendor, batch_id)
     except DemoError as error:

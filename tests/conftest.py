@@ -30,11 +30,19 @@ from tests.raw_server import RawServer
 AWKWARD_KEY = "sk+live/1%2B=a& b?#ü"
 
 
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[SandboxServer]:
     """Both vendors, on loopback; batches are ready at once."""
     with SandboxServer(ready_after=0.0) as server:
         yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
+    """Both vendors, as new."""
+    sandbox_server.faults.clear()
+    sandbox_server.ledger.reset()
+    return sandbox_server
 
 
 @pytest.fixture

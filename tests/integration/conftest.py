@@ -1,0 +1,80 @@
+"""Real Airflow: a database, DAG files, and runs of them in this process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass
+class Outcome:
+    """
+    How a task ended.
+
+    :param state: the task's last state.
+    :param tries: how often it was tried.
+    :param xcoms: its XComs by key.
+    """
+
+    state: str
+    tries: int
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> Path:
+    """Make Airflow's database, and return the folder for DAG files."""
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def run_dag(airflow_db: Path) -> Callable[..., dict[str, Outcome]]:
+    """Run a DAG of a file with ``dag.test()``, and return how each of its tasks ended."""
+
+    def run(source: str, dag_id: str, conf: dict[str, Any] | None = None) -> dict[str, Outcome]:
+        for old in airflow_db.glob("*.py"):
+            old.unlink()
+        (airflow_db / f"{dag_id}.py").write_text(source)
+        dag = _dag_bag(airflow_db).dags[dag_id]
+        dag_run = dag.test(run_conf=conf)
+        return _outcomes(dag_id, dag_run.run_id)
+
+    return run
+
+
+def _dag_bag(folder: Path) -> Any:
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(folder)
+    except (ImportError, TypeError):  # before Airflow 3.2
+        from airflow.models.dagbag import DagBag
+
+        bag = DagBag(folder, include_examples=False)
+    assert not bag.import_errors, bag.import_errors
+    return bag
+
+
+def _outcomes(dag_id: str, run_id: str) -> dict[str, Outcome]:
+    from airflow.models import TaskInstance
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        outcomes = {
+            task.task_id: Outcome(str(task.state), task.try_number)
+            for task in session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id)
+        }
+        for xcom in session.query(XComModel).filter_by(dag_id=dag_id, run_id=run_id):
+            outcomes[xcom.task_id].xcoms[xcom.key] = XComModel.deserialize_value(xcom)
+    return outcomes

@@ -7,6 +7,7 @@ One pass, flat memory, and not a word of the content in an error: rows hold addr
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,8 +18,12 @@ from airflow_provider_emailverify.exceptions import IncompleteResponseError, Une
 
 _CHUNK_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
-# Every byte that means nothing to CSV becomes an "x", so that patterns can be sought as literals.
-_MARKS = bytes(byte if byte in b'",;\t\r\n' else ord("x") for byte in range(256))
+# Patterns that begin with a literal: they are sought several times faster than by bytes' own "in" or a leading class.
+_BLANK_LINE = re.compile(rb"\n\n")
+_BLANK_LINE_WITH_RETURN = re.compile(rb"\n\r\n")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+# A quote in the middle of other text, as in 5"x4", opens no field. The look-behind sees what precedes the quote.
+_STRAY_QUOTE = re.compile(rb""""[^",;\t\r\n](?<=[^",;\t\r\n]".)""", re.DOTALL)
 _NOT_QUOTE_OR_NEWLINE = bytes(byte for byte in range(256) if byte not in b'"\n')
 
 
@@ -166,11 +171,11 @@ def _count_records(file: BinaryIO) -> tuple[int | None, bool]:
     last = b"\n"
     for part in iter(partial(file.read, _CHUNK_BYTES), b""):
         chunk = part + file.read(1) if part.endswith(b"\r") else part
-        around = last + chunk
-        if b"\n\n" in around or (b"\r" in chunk and _has_odd_returns(around)):
+        seam = last + chunk[:2]
+        if _found(_BLANK_LINE, chunk, seam) or (b"\r" in chunk and _has_odd_returns(chunk, seam)):
             return None, False
         if in_quotes or b'"' in chunk:
-            if b'x"x' in around.translate(_MARKS):  # a quote that neither opens nor closes a field
+            if _found(_STRAY_QUOTE, chunk, seam):
                 return None, False
             marks = chunk.translate(None, _NOT_QUOTE_OR_NEWLINE)
             # A quoted field without line breaks has become a mere pair of quotes; drop those.
@@ -179,13 +184,18 @@ def _count_records(file: BinaryIO) -> tuple[int | None, bool]:
             in_quotes = len(pieces) % 2 == 0
         else:
             records += chunk.count(b"\n")
-        last = around[-2:]
+        last = (last + chunk[-2:])[-2:]
     return None if in_quotes else records + (not last.endswith(b"\n")), in_quotes
 
 
-def _has_odd_returns(chunk: bytes) -> bool:
+def _has_odd_returns(chunk: bytes, seam: bytes) -> bool:
     """Tell whether a carriage return ends a line by itself, or stands in a blank line."""
-    return b"\n\r\n" in chunk or chunk.count(b"\r") != chunk.count(b"\r\n")
+    return bool(_LONE_RETURN.search(chunk)) or _found(_BLANK_LINE_WITH_RETURN, chunk, seam)
+
+
+def _found(pattern: re.Pattern[bytes], chunk: bytes, seam: bytes) -> bool:
+    """Tell whether a pattern of at most three bytes occurs in a chunk, or where the last one ends and this begins."""
+    return bool(pattern.search(chunk) or pattern.search(seam))
 
 
 def _count_records_slowly(file: BinaryIO, what: str) -> int:

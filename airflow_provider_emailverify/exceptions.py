@@ -118,7 +118,7 @@ class IncompleteResponseError(TransientError):
 class UnexpectedResponseError(TransientError):
     """The answer is not what the vendor documents: another shape, a redirect, an error in a success."""
 
-    advice = "Check the base URL in the connection's Host; if it is right, the vendor has changed its API."
+    advice = "If it persists, check the base URL in the connection's Host, and whether the vendor has changed its API."
 
 
 class BatchNotReadyError(TransientError):

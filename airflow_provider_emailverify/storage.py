@@ -105,7 +105,8 @@ class Destination:
                 "path in XCom for a value of its own: read the file instead of handing on the path, and delete it with "
                 "the XCom. Choose another folder."
             )
-        _ = self.file_system
+        if not self.is_local:  # Airflow imports every storage provider that is installed to find a file system
+            _ = self.file_system
 
 
 def _is_below(path: ObjectStoragePath, base: ObjectStoragePath) -> bool:

@@ -81,7 +81,7 @@ class Destination:
     @property
     def is_local(self) -> bool:
         """Whether it is on this machine's own file system."""
-        return self.path.protocol in ("", "file", "local")
+        return "://" not in self.uri or self.uri.startswith(("file://", "local://"))
 
     def file(self, name: str) -> Destination:
         """

@@ -83,6 +83,11 @@ class Destination:
         """Whether it is on this machine's own file system."""
         return "://" not in self.uri or self.uri.startswith(("file://", "local://"))
 
+    @property
+    def asset_uri(self) -> str:
+        """The URI without a connection: an asset is the same thing whoever reads it."""
+        return f"{self.path.protocol or 'file'}://{self.path.path}"
+
     def file(self, name: str) -> Destination:
         """
         Return the destination of one file: itself, or a file below it if it is a folder.

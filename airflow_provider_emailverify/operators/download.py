@@ -98,8 +98,6 @@ class EmailVerifyDownloadOperator(BaseOperator):
     def _describe_outlets(self, context: Context, target: Destination, summary: dict[str, Any]) -> None:
         for outlet in self.outlets or []:
             if isinstance(outlet, AssetAlias):
-                # The URI without a connection: an asset is the same thing whoever reads it.
-                asset = Asset(f"{target.path.namespace}/{target.path.key.lstrip('/')}")
-                context["outlet_events"][outlet].add(asset, extra=summary)
+                context["outlet_events"][outlet].add(Asset(target.asset_uri), extra=summary)
             elif isinstance(outlet, Asset):
                 context["outlet_events"][outlet].extra.update(summary)

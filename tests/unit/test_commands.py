@@ -1,0 +1,168 @@
+"""What ``make`` runs, and the one clear line that each mishap gets."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> ModuleType:
+    """The demo's module, with a home of its own."""
+    spec = importlib.util.spec_from_file_location("demo", PROJECT / "dags_examples" / "demo.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["demo"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    module.HOME = tmp_path / ".demo"
+    return module
+
+
+def fake_python(folder: Path, name: str, version: str) -> None:
+    """Put something on a PATH that answers as a Python of this version would."""
+    major, minor, _ = version.split(".")
+    is_old = (int(major), int(minor)) < (3, 11)
+    script = folder / name
+    script.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo Python {version} && exit 0\nexit {int(is_old)}\n')
+    script.chmod(0o755)
+
+
+def find_python(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the script that chooses a Python where there is nothing else on PATH."""
+    shell = shutil.which("sh")
+    assert shell
+    return subprocess.run(
+        [shell, str(PROJECT / ".ci" / "find-python")],
+        env={"PATH": str(folder), **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_python3_that_is_new_enough_is_taken(tmp_path: Path) -> None:
+    fake_python(tmp_path, "python3", "3.12.1")
+    fake_python(tmp_path, "python3.13", "3.13.0")
+
+    assert find_python(tmp_path).stdout.strip() == str(tmp_path / "python3")
+
+
+def test_a_python_with_its_version_in_its_name_stands_in_for_an_old_python3(tmp_path: Path) -> None:
+    fake_python(tmp_path, "python3", "3.9.18")
+    fake_python(tmp_path, "python3.11", "3.11.7")
+
+    assert find_python(tmp_path).stdout.strip() == str(tmp_path / "python3.11")
+
+
+@pytest.mark.parametrize(("version", "found"), [("3.9.18", "Python 3.9.18"), ("", "no python3")])
+def test_too_old_a_python_is_one_clear_line(tmp_path: Path, version: str, found: str) -> None:
+    if version:
+        fake_python(tmp_path, "python3", version)
+
+    done = find_python(tmp_path)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        f"This project needs Python 3.11 or newer, and here is {found}. Install one, or name it: "
+        "make PYTHON=/path/to/python3.11"
+    ]
+
+
+def test_a_python_that_is_named_is_the_only_one_that_counts(tmp_path: Path) -> None:
+    fake_python(tmp_path, "python3", "3.12.1")
+    fake_python(tmp_path, "mine", "3.8.1")
+
+    done = find_python(tmp_path, PYTHON="mine")
+
+    assert done.returncode == 1
+    assert "Python 3.8.1" in done.stderr
+
+
+def test_uv_gets_what_pip_is_set_up_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(PROJECT / ".ci"))
+    from environment import Environment
+
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "SSL_"))]:
+        monkeypatch.delenv(name)
+    config = tmp_path / "pip.conf"
+    config.write_text(
+        "[global]\nindex-url = https://index.example/simple\nfind-links = /a /b\n[install]\ntimeout = 7\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://one.example/ https://two.example/")
+    monkeypatch.setenv("PIP_TIMEOUT", "9")
+
+    settings = Environment(tmp_path)._uv_settings()
+
+    assert settings["UV_DEFAULT_INDEX"] == "https://index.example/simple"
+    assert settings["UV_FIND_LINKS"] == "/a,/b"
+    assert settings["UV_HTTP_TIMEOUT"] == "9"
+    assert settings["UV_INDEX"] == "https://one.example/ https://two.example/"
+    assert settings["UV_INDEX_STRATEGY"] == "unsafe-best-match"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "Cannot read {path}: No such file or directory."),
+        (b"", "{path} has no column 'email'; its first line must name the columns."),
+        (b"mail,name\na@example.com,Ada\n", "{path} has no column 'email'; its first line must name the columns."),
+        (b"email,name\n,Ada\n", "{path} has no addresses below its column 'email'."),
+        (b"email\n\xff\xfe@example.com\n", "{path} is no CSV file in UTF-8."),
+    ],
+)
+def test_the_demo_says_in_one_line_what_is_wrong_with_a_list(
+    demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "emails.csv"
+    if content is not None:
+        path.write_bytes(content)
+
+    assert demo.main(["--emails", str(path)]) == 1
+    assert capsys.readouterr().err.splitlines() == [said.format(path=path)]
+
+
+def test_the_demo_reads_a_list_as_spreadsheets_write_it(demo: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "emails.csv"
+    path.write_bytes(b'\xef\xbb\xbfName,Email \r\n"Lovelace, Ada",ada@example.com \r\n\r\nNobody,\r\n')
+
+    assert demo.read_emails(path) == ["ada@example.com"]
+
+
+def test_the_demo_says_in_one_line_that_its_port_is_taken(demo: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code = demo.main(["--port", str(port)])
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert code == 1
+    assert f"Cannot listen on 127.0.0.1 port {port}" in line
+
+
+def test_the_demos_table_shows_what_each_vendor_says_of_an_address(demo: ModuleType) -> None:
+    proofy = demo.Landed("file:///p.json", {"a@example.com": "valid"}, 2)
+    cliova = demo.Landed("file:///c.csv", {"a@example.com": "valid", "typo": "invalid"}, 2)
+
+    lines = demo.report(["a@example.com", "typo"], {"proofy": proofy, "cliova": cliova}).splitlines()
+
+    assert "proofy  2 rows in file:///p.json" in lines
+    assert "a@example.com  valid     valid" in lines
+    assert "typo           -         invalid" in lines
+
+
+def test_the_demo_is_no_dag(demo: ModuleType) -> None:
+    ignored = (PROJECT / "dags_examples" / ".airflowignore").read_text().split()
+
+    assert Path(demo.__file__).name in ignored

@@ -1,0 +1,159 @@
+"""What each answer means for a wait, and how long a vendor may stay without one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import time_machine
+
+from airflow_provider_emailverify.batches import BatchState
+from airflow_provider_emailverify.exceptions import (
+    AuthenticationError,
+    BatchFailedError,
+    BatchNotFoundError,
+    VendorOutageError,
+)
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.sandbox.server import SandboxServer
+from airflow_provider_emailverify.waiting import BatchWait
+
+
+@pytest.fixture
+def hook(sandbox: SandboxServer, connect: Callable[..., str]) -> EmailVerifyHook:
+    """Cliova, with a batch that is ready."""
+    sandbox.ledger.create_batch("cliova", ["a@example.com"], batch_id="b", ready_after=0)
+    return EmailVerifyHook.get_hook(connect("cliova", sandbox.cliova_url, requests_per_minute=1_000_000))
+
+
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._real = time.monotonic
+        self.ahead = 0.0
+        monkeypatch.setattr("airflow_provider_emailverify.waiting.time.monotonic", lambda: self._real() + self.ahead)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the waits."""
+    return Clock(monkeypatch)
+
+
+def test_a_ready_batch_ends_the_wait(hook: EmailVerifyHook) -> None:
+    status = BatchWait("b", 60).ask(hook)
+
+    assert status
+    assert status.state is BatchState.READY
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "expected"),
+    [
+        ("FAILED", None, BatchFailedError),
+        ("CANCELLED", None, BatchFailedError),
+        (None, "not_found", BatchNotFoundError),
+        (None, "unauthorized", AuthenticationError),
+    ],
+)
+def test_what_waiting_does_not_cure_ends_it(
+    hook: EmailVerifyHook, sandbox: SandboxServer, state: str | None, kind: str | None, expected: type[Exception]
+) -> None:
+    sandbox.ledger.batch("b").state = state
+    if kind:
+        sandbox.faults.add(kind=kind)
+
+    with pytest.raises(expected):
+        BatchWait("b", 60).ask(hook)
+
+
+def test_an_unknown_word_means_not_yet_and_is_said_once(
+    hook: EmailVerifyHook, sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.ledger.batch("b").state = "PONDERING"
+    wait = BatchWait("b", 0)
+
+    with caplog.at_level(logging.INFO, "airflow_provider_emailverify.waiting"):
+        assert [wait.ask(hook) for _ in range(3)] == [None, None, None]
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "Batch 'b' at cliova is running ('PONDERING').",
+        "'PONDERING' is no documented status; waiting on.",
+    ]
+
+
+def test_an_outage_ends_the_wait_when_it_has_lasted_too_long(
+    hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock
+) -> None:
+    sandbox.faults.add(kind="server_error")
+    wait = BatchWait("b", 100)
+
+    assert wait.ask(hook) is None
+    clock.ahead = 99
+    assert wait.ask(hook) is None
+    clock.ahead = 101
+    with pytest.raises(VendorOutageError, match=r"answered 500.*No useful answer for 101 s, and max_outage is 100 s"):
+        wait.ask(hook)
+
+
+def test_one_useful_answer_starts_the_budget_anew(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock) -> None:
+    sandbox.ledger.batch("b").state = "IN PROGRESS"
+    wait = BatchWait("b", 100)
+
+    for clock.ahead in (0, 90, 180, 270):
+        sandbox.faults.add(kind="reset", times=1)
+        assert wait.ask(hook) is None
+        assert wait.ask(hook) is None
+    assert wait.outage == 0
+
+
+def test_a_budget_that_was_used_in_part_is_not_given_back(
+    hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock
+) -> None:
+    sandbox.faults.add(kind="server_error")
+
+    with pytest.raises(VendorOutageError):
+        BatchWait("b", 100, outage=101).ask(hook)
+
+
+def test_a_wait_without_a_budget_goes_on(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock) -> None:
+    sandbox.faults.add(kind="server_error")
+    wait = BatchWait("b", None)
+
+    for clock.ahead in (0, 1e6):
+        assert wait.ask(hook) is None
+
+
+def test_retry_after_is_kept_to(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock) -> None:
+    sandbox.faults.add(kind="rate_limit", retry_after=600, times=1)
+    wait = BatchWait("b", 3600)
+
+    assert wait.ask(hook) is None
+    assert 590 < wait.pause <= 600
+    clock.ahead = 300
+    assert wait.ask(hook) is None
+    assert sandbox.ledger.count("cliova", "status") == 1
+    clock.ahead = 601
+    assert wait.ask(hook)
+
+
+@pytest.mark.parametrize("shape", ["null", "html", "empty", "not_json", "string"])
+def test_garbage_counts_as_no_answer(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock, shape: Any) -> None:
+    sandbox.faults.add(kind="wrong_shape", shape=shape)
+    wait = BatchWait("b", 100)
+
+    assert wait.ask(hook) is None
+    assert wait.outage > 0
+
+
+def test_an_outage_is_measured_without_the_wall_clock(hook: EmailVerifyHook, sandbox: SandboxServer) -> None:
+    sandbox.faults.add(kind="server_error")
+    wait = BatchWait("b", 100)
+    wait.ask(hook)
+
+    with time_machine.travel("2040-01-01"):
+        assert wait.ask(hook) is None

@@ -1,0 +1,154 @@
+"""The trigger: off the event loop, patient, and with events that the sensor understands."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_emailverify.sandbox.server import SandboxServer
+from airflow_provider_emailverify.triggers import poller
+from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
+
+
+@pytest.fixture(autouse=True)
+def no_hooks_of_other_tests() -> Iterator[None]:
+    """Connections change from test to test faster than the poller looks."""
+    poller._hooks.clear()
+    yield
+    poller._hooks.clear()
+
+
+@pytest.fixture
+def conn_id(sandbox: SandboxServer, connect: Callable[..., str]) -> str:
+    """Cliova, with a batch that is ready."""
+    sandbox.ledger.create_batch("cliova", ["a@example.com"], batch_id="b", ready_after=0)
+    return connect("cliova", sandbox.cliova_url)
+
+
+def event_of(trigger: EmailVerifyBatchTrigger, seconds: float = 20) -> Any:
+    async def first() -> Any:
+        return (await asyncio.wait_for(anext(trigger.run()), seconds)).payload
+
+    return asyncio.run(first())
+
+
+def test_it_survives_being_stored() -> None:
+    path, arguments = EmailVerifyBatchTrigger("c", "b", poll_interval=5, max_outage=None).serialize()
+    module, _, name = path.rpartition(".")
+
+    again = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
+
+    assert again.serialize() == (path, arguments)
+    assert all(value is None or isinstance(value, str | int | float | bool) for value in arguments.values())
+
+
+def test_it_fires_when_the_batch_is_ready(conn_id: str) -> None:
+    event = event_of(EmailVerifyBatchTrigger(conn_id, "b", 0.01))
+
+    assert event["batch_id"] == "b"
+    assert event["status"]["state"] == "ready"
+    assert json.loads(json.dumps(event)) == event
+
+
+def test_it_waits_through_an_outage(conn_id: str, sandbox: SandboxServer) -> None:
+    sandbox.faults.add(kind="reset", times=3)
+
+    assert "status" in event_of(EmailVerifyBatchTrigger(conn_id, "b", 0.01, max_outage=60))
+    assert sandbox.ledger.count("cliova", "status") == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "max_outage", "name"),
+    [("not_found", 60, "BatchNotFoundError"), ("server_error", 0, "VendorOutageError")],
+)
+def test_it_fires_when_waiting_has_become_pointless(
+    conn_id: str, sandbox: SandboxServer, kind: str, max_outage: float, name: str
+) -> None:
+    sandbox.faults.add(kind=kind)
+
+    event = event_of(EmailVerifyBatchTrigger(conn_id, "b", 0.01, max_outage=max_outage))
+
+    assert event["error"]["type"] == name
+    assert "batch 'b'" in event["error"]["message"]
+
+
+def test_a_connection_that_is_gone_is_an_event_too() -> None:
+    event = event_of(EmailVerifyBatchTrigger("nowhere", "b", 0.01))
+
+    assert event["error"]["type"] == "ConnectionConfigError"
+
+
+def test_it_never_asks_more_often_than_its_interval(conn_id: str, sandbox: SandboxServer) -> None:
+    sandbox.faults.add(kind="not_ready", times=4)
+
+    event_of(EmailVerifyBatchTrigger(conn_id, "b", 0.2))
+
+    times = [request.at for request in sandbox.ledger.requests("cliova", "status")]
+    assert len(times) == 5
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.2
+
+
+def test_the_event_loop_stays_free_while_the_vendor_hangs(conn_id: str, sandbox: SandboxServer) -> None:
+    sandbox.faults.add(kind="hang", seconds=1.0, times=20)
+    lags: list[float] = []
+
+    async def beside() -> None:
+        while True:
+            started = time.monotonic()
+            await asyncio.sleep(0.01)
+            lags.append(time.monotonic() - started)
+
+    async def main() -> float:
+        ticker = asyncio.create_task(beside())
+        started = time.monotonic()
+        await asyncio.gather(*(anext(EmailVerifyBatchTrigger(conn_id, "b", 0.01).run()) for _ in range(20)))
+        ticker.cancel()
+        return time.monotonic() - started
+
+    took = asyncio.run(main())
+
+    assert len(lags) > 20, "the loop stood still"
+    assert took < 10, "twenty waits were polled one after the other"
+
+
+def test_waits_of_a_connection_share_a_hook_until_it_is_old(
+    conn_id: str, monkeypatch: pytest.MonkeyPatch, connect: Callable[..., str]
+) -> None:
+    first = poller.shared_hook(conn_id)
+    assert poller.shared_hook(conn_id) is first
+
+    connect("cliova", "https://elsewhere.example/v1")
+    real = time.monotonic
+    monkeypatch.setattr(poller.time, "monotonic", lambda: real() + poller.HOOK_SECONDS + 1)
+
+    assert poller.shared_hook(conn_id).client.base_url == "https://elsewhere.example/v1"
+
+
+def test_a_cancelled_trigger_ends_at_once(conn_id: str, sandbox: SandboxServer) -> None:
+    sandbox.faults.add(kind="hang", seconds=1.0)
+
+    async def main() -> float:
+        task = asyncio.ensure_future(anext(EmailVerifyBatchTrigger(conn_id, "b", 0.01).run()))
+        await asyncio.sleep(0.3)
+        started = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return time.monotonic() - started
+
+    assert asyncio.run(main()) < 0.5
+
+
+def test_polls_run_in_threads_of_our_own(conn_id: str) -> None:
+    async def main() -> str:
+        return await poller.in_thread(lambda: threading.current_thread().name)
+
+    assert asyncio.run(main()).startswith("emailverify-poll")

@@ -6,6 +6,8 @@ PYTHON ?=
 EMAILS ?= dags_examples/data/emails.csv
 PORT ?= 0
 ONLY ?=
+# A fresh environment is compiled once, not on every start.
+export PYTHONDONTWRITEBYTECODE :=
 bin := .venv/bin
 
 help: ## Show this

@@ -70,7 +70,7 @@ class Environment:
         uv = self._make(base)
         if uv and self._run(uv, "pip", "install", "--python", self.python, *requirements, **self._uv_settings()):
             return
-        if uv and self._has_no_network or not self._run(self.python, "-m", "pip", "install", *requirements):
+        if (uv and self._has_no_network) or not self._run(self.python, "-m", "pip", "install", *requirements):
             raise SetupError(self._reason("what the project needs"))
 
     def _make(self, base: str) -> str | None:
@@ -169,7 +169,9 @@ def main() -> int:
     """Make the environment that the command line names, and say so."""
     parser = argparse.ArgumentParser(description="Make a virtual environment that holds this project and Airflow.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--airflow", default=NEWEST_AIRFLOW, help="the version without its patch (default: %(default)s)")
+    parser.add_argument(
+        "--airflow", default=NEWEST_AIRFLOW, help="the version without its patch (default: %(default)s)"
+    )
     options = parser.parse_args()
     version = ".".join(map(str, sys.version_info[:3]))
     print(f"Setting up {options.folder} with Python {version} and Airflow {options.airflow} ...", flush=True)

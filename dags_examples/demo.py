@@ -65,8 +65,10 @@ def read_emails(path: Path) -> list[str]:
 def sandbox(port: int) -> Iterator[dict[str, str]]:
     """Run the sandbox; hand out the environment variables by which Airflow finds it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "airflow_provider_emailverify.sandbox"]
-        + ["--port", str(port), "--ready-after", str(READY_AFTER_SECONDS)],
+        [
+            *(sys.executable, "-m", "airflow_provider_emailverify.sandbox"),
+            *("--port", str(port), "--ready-after", str(READY_AFTER_SECONDS)),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -142,7 +142,8 @@ class VendorClient:
             except TransientError as error:
                 if not spends_credits:
                     raise
-                raise SubmissionUnknownError(f"{error} {SubmissionUnknownError.advice}") from None
+                problem = str(error).removesuffix(error.advice).rstrip()
+                raise SubmissionUnknownError(f"{problem} {SubmissionUnknownError.advice}") from None
 
         policy = self._retrying(RateLimitedError, VendorUnreachableError) if spends_credits else self.retrying()
         return policy(once)

@@ -127,7 +127,7 @@ class Spool:
     A file on this machine that collects a result before anybody sees it.
 
     :param folder: where it is made; the destination's own folder lets it be renamed into place.
-    :param label: what it is for. Spools of the same label that a killed process left behind are removed.
+    :param label: which result it is for. Spools of the same label that a killed process left behind are removed.
     """
 
     def __init__(self, folder: Path, label: str) -> None:
@@ -194,7 +194,7 @@ def _sweep(folder: Path, pattern: str) -> None:
 
 
 @contextmanager
-def spool_for(destination: Destination) -> Iterator[Spool]:
+def spool_for(destination: Destination, label: str) -> Iterator[Spool]:
     """
     Open a spool for what will be published at a destination; it is gone after the block.
 
@@ -202,6 +202,7 @@ def spool_for(destination: Destination) -> Iterator[Spool]:
     folder for temporary files.
 
     :param destination: where the result will go.
+    :param label: which result it is, the same in every try.
     :raises StorageError: there is no place for a spool.
     """
     try:
@@ -211,7 +212,7 @@ def spool_for(destination: Destination) -> Iterator[Spool]:
             folder.mkdir(parents=True, exist_ok=True)
         else:
             folder = Path(tempfile.gettempdir())
-        spool = Spool(folder, destination.uri)
+        spool = Spool(folder, f"{destination.uri} {label}")
     except OSError as error:
         raise StorageError(f"Cannot write to {destination.uri}: {error.strerror} ({error.filename}).") from None
     try:

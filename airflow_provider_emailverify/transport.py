@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,23 +57,18 @@ class _TargetOnTheWire:
         super().putrequest(method, origin + _request_target.get(), *args, **kwargs)  # type: ignore[misc]
 
 
-class _HTTPConnection(_TargetOnTheWire, urllib3.connection.HTTPConnection):
-    pass
+@cache
+def _with_target(pool: type[Any]) -> type[Any]:
+    """Return a kind of connection pool whose connections write the target themselves."""
+    connection = type(pool.ConnectionCls.__name__, (_TargetOnTheWire, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 
-class _HTTPSConnection(_TargetOnTheWire, urllib3.connection.HTTPSConnection):
-    pass
-
-
-class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+def _equip(manager: Any) -> Any:
+    """Let a pool manager, of direct connections or of any kind of proxy, make such pools."""
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _with_target(pool) for scheme, pool in pools.items()}
+    return manager
 
 
 class TargetAdapter(HTTPAdapter):
@@ -81,13 +77,13 @@ class TargetAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the pools of direct connections."""
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        _equip(self.poolmanager)
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Create the pools of connections through a proxy."""
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Create the pools of connections through a proxy, once."""
+        known = proxy in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        return manager if known else _equip(manager)
 
 
 class ResponseBody:

@@ -118,7 +118,7 @@ class EmailVerifyHook(BaseHook):
         connection = _get_connection(conn_id)
         try:
             hook = connection.get_hook(hook_params=hook_params)
-        except AirflowException:  # no provider knows the type
+        except (AirflowException, ImportError):  # no provider knows the type, or one that is not whole does
             hook = None
         if not isinstance(hook, EmailVerifyHook):
             raise ConnectionConfigError(
@@ -429,8 +429,10 @@ def quote_batch_id(batch_id: str) -> str:
     :param batch_id: the vendor's identifier of the batch.
     :raises InvalidRequestError: it is empty, or no str.
     """
-    if not isinstance(batch_id, str) or not batch_id.strip():
-        raise InvalidRequestError(f"The batch id is empty ({batch_id!r}); check the task that returns it.")
+    if not isinstance(batch_id, str):
+        raise InvalidRequestError(f"The batch id is no text but {batch_id!r}; check the task that returns it.")
+    if not batch_id.strip():
+        raise InvalidRequestError("The batch id is empty; check the task that returns it.")
     quoted = quote(batch_id, safe="")
     # "." and ".." would be resolved away on the road, and their dots are never quoted by the library.
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")

@@ -78,7 +78,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
             name = f"{hook.conn_type}-{quote_batch_id(self.batch_id)}"
             destination = Destination(self.destination)
             destination.check()
-            with spool_for(destination) as spool:
+            with spool_for(destination, name) as spool:
                 rows = hook.save_results(self.batch_id, spool, **options)
                 target = destination.file(f"{name}.{_EXTENSIONS.get(spool.media_type, 'bin')}")
                 uri = publish(spool, target)

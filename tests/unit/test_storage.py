@@ -21,7 +21,7 @@ NEW = b"email\nnew@example.com\n"
 def land(uri: str, body: bytes = NEW) -> str:
     destination = Destination(uri)
     destination.check()
-    with spool_for(destination) as spool:
+    with spool_for(destination, "name") as spool:
         spool.write(body)
         return publish(spool, destination.file("name.csv"))
 
@@ -60,7 +60,7 @@ def test_a_failure_before_publication_leaves_what_was_there(tmp_path: Path) -> N
     (tmp_path / "mine.csv").write_bytes(b"old")
 
     def fail() -> None:
-        with spool_for(Destination(f"file://{tmp_path}/mine.csv")) as spool:
+        with spool_for(Destination(f"file://{tmp_path}/mine.csv"), "name") as spool:
             spool.write(NEW)
             raise RuntimeError
 
@@ -95,7 +95,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path: Path) -> None
             return getattr(self._file, name)
 
     def fill() -> None:
-        with spool_for(Destination(f"file://{tmp_path}/")) as spool:
+        with spool_for(Destination(f"file://{tmp_path}/"), "name") as spool:
             spool.file = FullFile(spool.file)
             spool.write(NEW)
 
@@ -161,7 +161,7 @@ def test_a_destination_that_xcom_would_take_for_its_own_is_refused(
 WRITER = """
 import os, signal, sys
 from airflow_provider_emailverify.storage import Destination, spool_for
-with spool_for(Destination(sys.argv[1])) as spool:
+with spool_for(Destination(sys.argv[1]), "name") as spool:
     spool.write(b"half of it")
     print("ready", flush=True)
     signal.pause()

@@ -212,9 +212,9 @@ def test_a_batch_id_is_one_segment_whatever_it_holds(
 def test_an_empty_batch_id_is_refused_before_any_request(
     hook: EmailVerifyHook, sandbox: SandboxServer, tmp_path: Path, batch_id: Any
 ) -> None:
-    with pytest.raises(InvalidRequestError, match="batch id is (empty|no text)"):
+    with pytest.raises(InvalidRequestError, match=r"batch id is (empty|no text)"):
         hook.get_batch_status(batch_id)
-    with pytest.raises(InvalidRequestError, match="batch id is (empty|no text)"):
+    with pytest.raises(InvalidRequestError, match=r"batch id is (empty|no text)"):
         save(hook, batch_id, tmp_path)
     assert sandbox.ledger.count() == 0
 

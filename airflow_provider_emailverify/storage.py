@@ -31,7 +31,7 @@ _ATOMIC_PUT = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "oci", "oss", "memory"}
 )
 # s3fs would hold ten parts of 50 MiB in memory. S3 takes 10,000 parts of an object at most.
-_S3_PART_BYTES = 8 * 1024 * 1024
+_S3_PART_BYTES = 6 * 1024 * 1024
 _S3_PARTS = 10_000
 
 

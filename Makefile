@@ -27,7 +27,7 @@ types: .venv/.ready ## Check types, strictly
 	@$(bin)/mypy
 
 bench: .venv/.ready ## Measure time and memory of large downloads
-	@$(bin)/python -m pytest tests/benchmarks -s
+	@$(bin)/python tests/benchmarks/run.py
 
 e2e: .venv/.ready ## Test the wheel in an empty environment, and live accounts if their keys are set
 	@$(bin)/python -m pytest tests/e2e -rs

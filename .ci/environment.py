@@ -80,6 +80,8 @@ class Environment:
             options = ("--seed", "--allow-existing", "--python", base)
             if self._exists() or self._run(on_path, "venv", *options, str(self.folder), **self._uv_settings()):
                 return on_path
+            if self._has_no_network:
+                raise SetupError(self._reason("pip"))
         if not self._exists():
             self._make_without_uv(base)
         own = self.folder / "bin" / "uv"

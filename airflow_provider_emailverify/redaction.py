@@ -24,7 +24,7 @@ def renderings(secret: str) -> list[str]:
         base64.b64encode(raw).decode(),
         base64.urlsafe_b64encode(raw).decode(),
     }
-    return sorted(spellings, key=len, reverse=True)
+    return sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
 
 
 class Redactor:

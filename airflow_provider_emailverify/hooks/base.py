@@ -169,11 +169,11 @@ class EmailVerifyHook(BaseHook):
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the connection form's own fields for Airflow before 3.2, from the declared ones."""
         from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from wtforms import DecimalField, IntegerField
+        from wtforms import FloatField, IntegerField
         from wtforms.validators import NumberRange, Optional
 
         def widget(field: dict[str, Any]) -> Any:
-            kind = IntegerField if "integer" in field["schema"]["type"] else DecimalField
+            kind = IntegerField if "integer" in field["schema"]["type"] else FloatField
             return kind(
                 field["label"],
                 description=field["description"],

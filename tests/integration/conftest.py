@@ -67,7 +67,11 @@ def _dag_bag(folder: Path) -> Any:
 
 def _outcomes(dag_id: str, run_id: str) -> dict[str, Outcome]:
     from airflow.models import TaskInstance
-    from airflow.models.xcom import XComModel
+
+    try:
+        from airflow.models.xcom import XComModel
+    except ImportError:  # before Airflow 3
+        from airflow.models.xcom import XCom as XComModel
     from airflow.utils.session import create_session
 
     with create_session() as session:

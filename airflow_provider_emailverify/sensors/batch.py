@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
+    AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 _FAILING_SINCE = "emailverify_failing_since"
+# Airflow 2 has no class for a deferral that timed out, only these words of its scheduler.
+_TIMED_OUT = "Trigger/execution timeout"
 
 
 class EmailVerifyBatchSensor(BaseSensorOperator):
@@ -152,9 +155,10 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         """
         try:
             return super().resume_execution(next_method, next_kwargs, context)
-        except (AirflowSensorTimeout, AirflowSkipException) as outcome:
-            timeout = outcome.__cause__ if isinstance(outcome, AirflowSkipException) else outcome
-            if self.soft_fail or not isinstance(timeout, AirflowSensorTimeout):
+        except AirflowException as outcome:
+            cause = outcome.__cause__ if isinstance(outcome, AirflowSkipException) else outcome
+            timed_out = isinstance(cause, AirflowSensorTimeout) or str(cause) == _TIMED_OUT
+            if self.soft_fail or not timed_out:
                 raise
             if self.execution_timeout and self.execution_timeout.total_seconds() < self.timeout:
                 self._end(AirflowTaskTimeout(f"Waited for longer than execution_timeout, {self.execution_timeout}."))

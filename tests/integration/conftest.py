@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import subprocess
 import sys
@@ -70,8 +71,12 @@ def _outcomes(dag_id: str, run_id: str) -> dict[str, Outcome]:
 
     try:
         from airflow.models.xcom import XComModel
-    except ImportError:  # before Airflow 3
+
+        value_of = XComModel.deserialize_value
+    except ImportError:  # before Airflow 3, which decodes values on load
         from airflow.models.xcom import XCom as XComModel
+
+        value_of = operator.attrgetter("value")
     from airflow.utils.session import create_session
 
     with create_session() as session:
@@ -80,5 +85,5 @@ def _outcomes(dag_id: str, run_id: str) -> dict[str, Outcome]:
             for task in session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id)
         }
         for xcom in session.query(XComModel).filter_by(dag_id=dag_id, run_id=run_id):
-            outcomes[xcom.task_id].xcoms[xcom.key] = XComModel.deserialize_value(xcom)
+            outcomes[xcom.task_id].xcoms[xcom.key] = value_of(xcom)
     return outcomes

@@ -120,14 +120,17 @@ def curl_fsync(url: str, destination: str) -> Run:
 def curl_boto3(url: str, destination: str) -> Run:
     """``curl -o``, then boto3's ``upload_file``: what one would do by hand for S3."""
     import boto3
+    from botocore.config import Config
 
+    config = Config(read_timeout=int(os.environ["BENCH_STORE_TIMEOUT"]))
     spool = Path.cwd() / "spool"
     get = curl(url, str(spool))
     bucket, _, key = destination.removeprefix("s3://").partition("@")[2].partition("/")
 
     def run() -> dict[str, Any]:
         found = get()
-        boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"]).upload_file(str(spool), bucket, key)
+        client = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"], config=config)
+        client.upload_file(str(spool), bucket, key)
         return found
 
     return run

@@ -54,6 +54,7 @@ PEER = {"file": "curl", "s3": "curl-boto3"}
 #: Quotes make a difference to the count of rows and to nothing else.
 QUOTED_CASES = ("curl", "operator")
 MAX_SECONDS = 600
+STORE_TIMEOUT_SECONDS = 300
 
 
 def main() -> None:
@@ -136,7 +137,9 @@ def _run(case: str, kind: str, told: dict[str, Any], scratch: Path) -> dict[str,
                 check=False,
             )
         if done.returncode:
-            sys.exit(f"{case} failed:\n{done.stderr[-4000:]}")
+            log = folder / "moto.log"
+            said = f"\nmoto said:\n{log.read_text(errors='replace')[-4000:]}" if log.exists() else ""
+            sys.exit(f"{case} failed:\n{done.stderr[-6000:]}{said}")
         return json.loads(done.stdout.splitlines()[-1])
     finally:
         shutil.rmtree(folder)
@@ -160,7 +163,10 @@ def _object_store(folder: Path) -> Iterator[dict[str, str]]:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     environment = os.environ | {"TMPDIR": str(folder)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with (
+        (folder / "moto.log").open("wb") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
+    ):
         try:
             request = urllib.request.Request(f"{url}/bench", method="PUT")
             for _ in range(300):
@@ -172,13 +178,20 @@ def _object_store(folder: Path) -> Iterator[dict[str, str]]:
             else:
                 sys.exit("moto's server does not answer; is moto[server] installed?")
             connection = {"conn_type": "aws", "login": "bench", "password": "bench"}
-            connection["extra"] = {"endpoint_url": url, "region_name": "us-east-1"}
+            connection["extra"] = {
+                "endpoint_url": url,
+                "region_name": "us-east-1",
+                # Moto joins the parts while the client waits; for 1 GiB that can take longer than s3fs's 15 s, and a
+                # completion that is sent a second time gets a 500.
+                "config_kwargs": {"read_timeout": STORE_TIMEOUT_SECONDS},
+            }
             yield {
                 "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
                 "AWS_ENDPOINT_URL_S3": url,
                 "AWS_ACCESS_KEY_ID": "bench",
                 "AWS_SECRET_ACCESS_KEY": "bench",
                 "AWS_DEFAULT_REGION": "us-east-1",
+                "BENCH_STORE_TIMEOUT": str(STORE_TIMEOUT_SECONDS),
             }
         finally:
             process.terminate()

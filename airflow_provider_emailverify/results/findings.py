@@ -1,0 +1,150 @@
+"""From a vendor's words and flags to findings: the rules that all vendors share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.results.schema import FLAGS, Finding, Reason, Verdict
+
+#: A vendor's words, :func:`compact`, with their verdicts, and with a reason where the word itself is one.
+Words = Mapping[str, tuple[Verdict, Reason | None]]
+
+_TRUE = frozenset({"true", "yes", "y", "1"})
+_FALSE = frozenset({"false", "no", "n", "0"})
+
+# The first flag that has this value explains the verdict.
+_EXPLANATIONS: dict[Verdict, tuple[tuple[str, bool, Reason], ...]] = {
+    Verdict.DELIVERABLE: (),
+    Verdict.UNDELIVERABLE: (
+        ("syntax_valid", False, Reason.INVALID_SYNTAX),
+        ("mx_found", False, Reason.NO_MX),
+        ("mx_accepts_mail", False, Reason.NO_MX),
+        ("disabled", True, Reason.DISABLED),
+        ("smtp_connectable", False, Reason.NO_CONNECT),
+        ("smtp_deliverable", False, Reason.REJECTED),
+    ),
+    Verdict.RISKY: (
+        ("spam_trap", True, Reason.SPAM_TRAP),
+        ("disposable", True, Reason.DISPOSABLE),
+        ("catch_all", True, Reason.CATCH_ALL),
+        ("mailbox_full", True, Reason.MAILBOX_FULL),
+        ("no_reply", True, Reason.NO_REPLY),
+        ("role", True, Reason.ROLE),
+    ),
+    Verdict.UNKNOWN: (("smtp_connectable", False, Reason.NO_CONNECT),),
+}
+
+
+def compact(word: str) -> str:
+    """
+    Return a word without case, spaces, underscores, hyphens and the like, as words and headers are compared.
+
+    :param word: ``Catch-All``, ``catch_all`` and ``isCatchAll`` become ``catchall`` and ``iscatchall``.
+    """
+    return re.sub(r"[\W_]+", "", word).casefold()
+
+
+def flag(value: Any) -> bool | None:
+    """
+    Read a flag however it is spelled; None when it says neither yes nor no.
+
+    :param value: what the vendor wrote.
+    """
+    if value is True or value is False or value is None:
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, str | int):
+        word = str(value).strip().lower()
+        return True if word in _TRUE else False if word in _FALSE else None
+    return None
+
+
+def is_text(value: Any) -> bool:
+    """
+    Tell whether a value is text that can be written down; JSON can hold halves of characters, which cannot.
+
+    :param value: what the vendor wrote.
+    """
+    if type(value) is not str:
+        return False
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Findings:
+    """
+    Make findings, each distinct one once.
+
+    :param words: the vendor's words.
+    :param status_map: further words and their verdicts, in place of the vendor's where they meet.
+    :param reasons: the vendor's words for reasons, :func:`compact`, if it has a column for them.
+    :raises InvalidRequestError: ``status_map`` names no verdict.
+    """
+
+    def __init__(
+        self,
+        words: Words,
+        status_map: Mapping[str, str] | None = None,
+        reasons: Mapping[str, Reason] | None = None,
+    ) -> None:
+        self._words = {**words, **_as_words(status_map or {})}
+        self._reasons = reasons or {}
+        # Bounded, as nobody knows what a vendor writes into a column; typed, as True is no 1 to a word.
+        self._known = lru_cache(maxsize=4096, typed=True)(self._make)
+
+    def find(self, word: Any, reason: Any, *flags: Any) -> Finding:
+        """
+        Return the finding of a row.
+
+        :param word: the vendor's word for the verdict, as it came.
+        :param reason: the vendor's word for the reason, as it came; None if it has none.
+        :param flags: the values of :data:`.schema.FLAGS`, in that order, as they came.
+        """
+        try:
+            return self._known(word, reason, *flags)
+        except TypeError:  # a list or an object where a word or a flag should be
+            return self._make(word, reason, *flags)
+
+    def _make(self, word: Any, reason: Any, *values: Any) -> Finding:
+        status = _word(word)
+        flags = dict(zip(FLAGS, map(flag, values), strict=True))
+        verdict, implied = self._words.get(compact(status or ""), (None, None))
+        if verdict is None:
+            return Finding(
+                verdict=Verdict.UNKNOWN, reason=Reason.OTHER, vendor_status=status, known=False, **flags
+            )
+        told = self._reasons.get(compact(_word(reason) or ""))
+        return Finding(
+            verdict=verdict, reason=told or implied or _explain(verdict, flags), vendor_status=status, **flags
+        )
+
+
+def _word(value: Any) -> str | None:
+    """Return a vendor's word as it came; None if there is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value.strip():
+        return None
+    return value if is_text(value) else value.encode(errors="replace").decode()
+
+
+def _explain(verdict: Verdict, flags: Mapping[str, bool | None]) -> Reason:
+    default = Reason.ACCEPTED if verdict is Verdict.DELIVERABLE else Reason.OTHER
+    return next((reason for name, value, reason in _EXPLANATIONS[verdict] if flags[name] is value), default)
+
+
+def _as_words(status_map: Mapping[str, str]) -> dict[str, tuple[Verdict, None]]:
+    try:
+        return {compact(str(word)): (Verdict(str(verdict).strip().lower()), None) for word, verdict in status_map.items()}
+    except ValueError:
+        raise InvalidRequestError(
+            f"A status_map maps the vendor's words to {', '.join(Verdict)}, and to nothing else."
+        ) from None

@@ -1,0 +1,102 @@
+"""Count rows as they stream through, and write them to as many files as are wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from airflow_provider_emailverify.redaction import without_addresses
+from airflow_provider_emailverify.results.schema import SCHEMA_VERSION, Finding, Row, Verdict
+from airflow_provider_emailverify.results.writers import ResultWriter
+
+_BATCH_ROWS = 8192
+#: So many unmapped words are counted one by one; the rest together.
+MAX_UNMAPPED_WORDS = 20
+OTHER_WORDS = "(other words)"
+NO_WORD = "(no word)"
+
+
+@dataclass(slots=True)
+class Tally:
+    """
+    What a result holds, in numbers.
+
+    :param expected: rows that the vendor announced; None when it does not say.
+    :param received: rows that came.
+    :param without_address: rows among them that have no address.
+    """
+
+    expected: int | None = None
+    received: int = 0
+    without_address: int = 0
+    verdicts: Counter[str] = field(default_factory=lambda: Counter({verdict.value: 0 for verdict in Verdict}))
+    reasons: Counter[str] = field(default_factory=Counter)
+    unmapped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """
+        Count rows.
+
+        :param rows: some of them.
+        """
+        self.received += len(rows)
+        self.without_address += sum(email is None for email, _ in rows)
+        for finding, count in Counter(finding for _, finding in rows).items():
+            self.verdicts[finding.verdict.value] += count
+            self.reasons[finding.reason.value] += count
+            if not finding.known:
+                self.unmapped[self._word(finding)] += count
+
+    def _word(self, finding: Finding) -> str:
+        # A vendor may write anything there, an address too, and this is shown to everybody.
+        word = without_addresses(finding.vendor_status, 40) if finding.vendor_status else NO_WORD
+        return word if word in self.unmapped or len(self.unmapped) < MAX_UNMAPPED_WORDS else OTHER_WORDS
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers as primitives, fit for XCom."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "expected": self.expected,
+            "received": self.received,
+            "without_address": self.without_address,
+            "verdicts": dict(self.verdicts),
+            "reasons": dict(self.reasons.most_common()),
+            "unmapped": dict(self.unmapped.most_common()),
+        }
+
+
+def in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """
+    Yield rows in lists of some thousands.
+
+    :param rows: the rows.
+    """
+    iterator = iter(rows)
+    while batch := list(islice(iterator, _BATCH_ROWS)):
+        yield batch
+
+
+def write_rows(
+    rows: Iterable[Row], writers: Sequence[tuple[ResultWriter, frozenset[Verdict]]], tally: Tally
+) -> list[int]:
+    """
+    Write each row to the files that want its verdict, and count it. Return the rows of each file.
+
+    :param rows: the rows; errors that they raise are let through.
+    :param writers: the files, each with the verdicts that it takes.
+    :param tally: where they are counted.
+    """
+    every = frozenset(Verdict)
+    written = [0] * len(writers)
+    for batch in in_batches(rows):
+        tally.add(batch)
+        for number, (writer, verdicts) in enumerate(writers):
+            wanted = batch if verdicts == every else [row for row in batch if row.finding.verdict in verdicts]
+            writer.write(wanted)
+            written[number] += len(wanted)
+    for writer, _ in writers:
+        writer.close()
+    return written

@@ -1,0 +1,255 @@
+"""Rows to files: CSV, JSON lines and Parquet, written as the rows come, with memory that does not grow."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, SCHEMA_VERSION, Finding, Row
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from airflow_provider_emailverify.storage import Spool
+
+ResultFormat = Literal["csv", "jsonl", "parquet"]
+
+MEDIA_TYPES: dict[ResultFormat, str] = {
+    "csv": "text/csv",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+# Rows of a Parquet row group. DuckDB's default; it bounds what a writer holds in memory.
+_ROW_GROUP_ROWS = 122_880
+
+
+class ResultWriter(ABC):
+    """
+    Write rows in one format.
+
+    :param spool: where the bytes go; what it held is thrown away.
+    :param vendor: the vendor's connection type.
+    :param batch_id: the vendor's identifier of the batch.
+    """
+
+    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
+        self.spool = spool
+        self.vendor = vendor
+        self.batch_id = batch_id
+        # Bounded, as nobody knows how many distinct findings a vendor comes up with.
+        self.rendered = lru_cache(maxsize=4096)(self.render)
+
+    @abstractmethod
+    def render(self, finding: Finding) -> Any:
+        """
+        Prepare all columns but the address, once for all rows that share them.
+
+        :param finding: what they share.
+        """
+
+    @abstractmethod
+    def write(self, rows: Sequence[Row]) -> None:
+        """
+        Append rows.
+
+        :param rows: some of them, in order.
+        """
+
+    def close(self) -> None:
+        """Write what is still held back; the file is whole after that."""
+
+
+class CsvWriter(ResultWriter):
+    """
+    Write RFC 4180 CSV in UTF-8 with a header. Flags are ``true`` and ``false``, null is an empty field.
+
+    A value is written as it is, also one that a spreadsheet would take for a formula: the file is made for
+    programs, and an address may begin with ``=``, ``+`` or ``-``.
+    """
+
+    _odd = re.compile(r'[",\r\n]').search
+
+    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
+        super().__init__(spool, vendor, batch_id)
+        spool.reset(MEDIA_TYPES["csv"])
+        spool.write(_csv_line(COLUMNS).encode())
+
+    def render(self, finding: Finding) -> str:
+        """
+        Return the end of a line, from the comma after the address.
+
+        :param finding: what it says.
+        """
+        values = finding.as_dict(self.vendor, self.batch_id).values()
+        return _csv_line(["", *(str(value).lower() if isinstance(value, bool) else value for value in values)])
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """
+        Append rows.
+
+        :param rows: some of them, in order.
+        """
+        odd, rendered = self._odd, self.rendered
+        lines = [
+            (_csv_line([email])[:-2] if odd(email) else email) + rendered(finding) if email else rendered(finding)
+            for email, finding in rows
+        ]
+        self.spool.write("".join(lines).encode())
+
+
+def _csv_line(values: Any) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(values)
+    return text.getvalue()
+
+
+class JsonLinesWriter(ResultWriter):
+    """Write one JSON object a line, in UTF-8, every column in every object."""
+
+    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
+        super().__init__(spool, vendor, batch_id)
+        spool.reset(MEDIA_TYPES["jsonl"])
+        self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+    def render(self, finding: Finding) -> str:
+        """
+        Return the end of a line, from the comma after the address.
+
+        :param finding: what it says.
+        """
+        return f",{self._encode(finding.as_dict(self.vendor, self.batch_id))[1:]}\n"
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """
+        Append rows.
+
+        :param rows: some of them, in order.
+        """
+        encode, rendered = self._encode, self.rendered
+        lines = [f'{{"email":{encode(email)}{rendered(finding)}' for email, finding in rows]
+        self.spool.write("".join(lines).encode())
+
+
+class ParquetWriter(ResultWriter):
+    """
+    Write Parquet: words as dictionaries, flags as booleans, zstd; schema version and vendor in its metadata.
+
+    :raises InvalidRequestError: pyarrow is not installed.
+    """
+
+    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
+        super().__init__(spool, vendor, batch_id)
+        spool.reset(MEDIA_TYPES["parquet"])
+        try:
+            import pyarrow as pa
+            from pyarrow.parquet import ParquetWriter as ArrowWriter
+        except ImportError:
+            raise InvalidRequestError(
+                "Parquet needs pyarrow: pip install 'airflow-provider-emailverify[parquet]'."
+            ) from None
+        self._pa = pa
+        self._schema = arrow_schema(vendor)
+        self._held: list[Row] = []
+        self._arrow = ArrowWriter(
+            pa.PythonFile(spool, mode="w"),
+            self._schema,
+            compression="zstd",
+            use_dictionary=[name for name in COLUMNS if name not in ("email", *FLAGS)],
+        )
+
+    def render(self, finding: Finding) -> list[str | None]:
+        """
+        Return all columns but the address, spelled as Arrow casts them.
+
+        :param finding: what it says.
+        """
+        values = finding.as_dict(self.vendor, self.batch_id).values()
+        return [str(value).lower() if isinstance(value, bool) else value for value in values]
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """
+        Append rows.
+
+        :param rows: some of them, in order.
+        """
+        self._held.extend(rows)
+        while len(self._held) >= _ROW_GROUP_ROWS:
+            self._flush(self._held[:_ROW_GROUP_ROWS])
+            del self._held[:_ROW_GROUP_ROWS]
+
+    def close(self) -> None:
+        """Write what is still held back, and the footer."""
+        if self._held:
+            self._flush(self._held)
+        self._held = []
+        self._arrow.close()
+
+    def _flush(self, rows: list[Row]) -> None:
+        from array import array
+
+        pa = self._pa
+        numbers: dict[Finding, int] = {}
+        distinct = [numbers.setdefault(row.finding, len(numbers)) for row in rows]
+        columns = zip(*map(self.rendered, numbers), strict=True)
+        table = pa.record_batch(
+            [_strings(column).cast(field.type) for column, field in zip(columns, list(self._schema)[1:], strict=True)],
+            schema=pa.schema(list(self._schema)[1:]),
+        )
+        index = pa.Array.from_buffers(pa.int32(), len(rows), [None, pa.py_buffer(array("i", distinct))])
+        emails = _strings(row.email for row in rows)
+        self._arrow.write_batch(pa.record_batch([emails, *table.take(index).columns], schema=self._schema))
+
+
+def arrow_schema(vendor: str) -> pyarrow.Schema:
+    """
+    Return the schema as Parquet files carry it: types, what each column holds, the schema's version, the vendor.
+
+    :param vendor: the vendor's connection type.
+    """
+    import pyarrow as pa
+
+    def type_of(name: str) -> pyarrow.DataType:
+        if name in FLAGS:
+            return pa.bool_()
+        return pa.string() if name == "email" else pa.dictionary(pa.int32(), pa.string())
+
+    return pa.schema(
+        [pa.field(name, type_of(name), metadata={"description": text}) for name, text in COLUMNS.items()],
+        metadata={"emailverify.schema_version": str(SCHEMA_VERSION), "emailverify.vendor": vendor},
+    )
+
+
+def _strings(values: Any) -> Any:
+    # Not pa.array(): that imports pandas where it is installed, for 1 s and 100 MB, to look for its types.
+    from pyarrow.lib import StringBuilder
+
+    builder = StringBuilder()
+    builder.append_values(values)
+    return builder.finish()
+
+
+_WRITERS: dict[str, type[ResultWriter]] = {"csv": CsvWriter, "jsonl": JsonLinesWriter, "parquet": ParquetWriter}
+
+
+def open_writer(result_format: str, spool: Spool, vendor: str, batch_id: str) -> ResultWriter:
+    """
+    Return a writer.
+
+    :param result_format: ``csv``, ``jsonl`` or ``parquet``.
+    :param spool: where the bytes go; what it held is thrown away.
+    :param vendor: the vendor's connection type.
+    :param batch_id: the vendor's identifier of the batch.
+    :raises InvalidRequestError: no such format, or what it needs is not installed.
+    """
+    if result_format not in _WRITERS:
+        raise InvalidRequestError(
+            f"A result's format is one of {', '.join(get_args(ResultFormat))}, not {result_format!r}."
+        )
+    return _WRITERS[result_format](spool, vendor, batch_id)

@@ -127,6 +127,25 @@ class BatchNotReadyError(TransientError):
     advice = "Wait for it with EmailVerifyBatchSensor, or let the task retry."
 
 
+class UnreadableResultsError(EmailVerifyError):
+    """The results are whole, but they cannot be read as rows of the schema."""
+
+    permanent = True
+    advice = "Download them with output_format='vendor', which keeps the vendor's bytes as they are."
+
+
+class UnknownColumnsError(UnreadableResultsError):
+    """The results have no column that is known to hold the address, or the verdict."""
+
+    advice = "Say which columns hold them with column_map, for instance {'email': 'E-Mail', 'verdict': 'Outcome'}."
+
+
+class ResultCheckError(EmailVerifyError):
+    """A batch's results are not as good as the check wants them."""
+
+    permanent = True
+
+
 class VendorOutageError(EmailVerifyError):
     """The vendor answered nothing useful for longer than ``max_outage``."""
 

@@ -27,6 +27,17 @@ def renderings(secret: str) -> list[str]:
     return sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
 
 
+def without_addresses(text: str, limit: int = 300) -> str:
+    """
+    Return a text without e-mail addresses, on one line.
+
+    :param text: what somebody else wrote.
+    :param limit: characters at most; the cut comes after the redaction, so that half an address cannot stay.
+    """
+    text = " ".join(_ADDRESS.sub("<address>", text).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 class Redactor:
     """
     Replace a secret, however it is spelled, and every e-mail address in a text.
@@ -45,6 +56,4 @@ class Redactor:
         :param text: what somebody else wrote.
         :param limit: characters at most; the cut comes after the redaction, so that half a key cannot stay.
         """
-        text = _ADDRESS.sub("<address>", self._secret.sub("***", text))
-        text = " ".join(text.split())
-        return text if len(text) <= limit else text[: limit - 1] + "…"
+        return without_addresses(self._secret.sub("***", text), limit)

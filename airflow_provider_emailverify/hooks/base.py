@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import (
@@ -35,12 +35,17 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_emailverify.get_provider_info import connection_form
-from airflow_provider_emailverify.hooks.settings import EXTRAS, read_connection
+from airflow_provider_emailverify.hooks.settings import EXTRAS, ConnectionSettings, read_connection
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.client import JSON, VendorClient
+    from airflow_provider_emailverify.results.schema import Row
     from airflow_provider_emailverify.storage import Spool
     from airflow_provider_emailverify.transport import ResponseBody
+
+T = TypeVar("T")
+
+_NOT_OPTIONS = frozenset({"batch_id", "file", "media_type", "is_measured"})
 
 _STATUS_ERRORS: dict[int, type[EmailVerifyError]] = {
     401: AuthenticationError,
@@ -61,10 +66,12 @@ class Download:
 
     :param body: the bytes; iterate once.
     :param media_type: the media type of the vendor's format, whatever the answer's header says.
+    :param expected_rows: how many rows there should be; None when the vendor does not say.
     """
 
     body: ResponseBody
     media_type: str
+    expected_rows: int | None = None
 
 
 class EmailVerifyHook(BaseHook):
@@ -72,8 +79,8 @@ class EmailVerifyHook(BaseHook):
     Talk to one vendor through one Airflow connection.
 
     A vendor is a subclass: the attributes below, :meth:`submit_batch`, :meth:`get_batch_status`,
-    :meth:`download_results` and :meth:`count_rows`, and of the other calls those that the vendor has. Nothing
-    is read and nothing is sent before the first call.
+    :meth:`download_results`, :meth:`count_rows` and :meth:`read_results`, and of the other calls those that the
+    vendor has. Nothing is read and nothing is sent before the first call.
 
     :param conn_id: the Airflow connection; Password holds the key, Host may replace the base URL.
     """
@@ -136,11 +143,8 @@ class EmailVerifyHook(BaseHook):
         return self.client
 
     @cached_property
-    def client(self) -> VendorClient:
-        """The client of this connection, made on first use."""
-        # Imported here because DAG files import hooks all day and need no HTTP.
-        from airflow_provider_emailverify.client import VendorClient
-
+    def settings(self) -> ConnectionSettings:
+        """What this connection says, read on first use."""
         connection = _get_connection(self.conn_id)
         settings = read_connection(
             connection,
@@ -150,6 +154,15 @@ class EmailVerifyHook(BaseHook):
         )
         if settings.key != connection.password:  # Airflow masks the password as it stands, blanks and all
             mask_secret(settings.key)
+        return settings
+
+    @cached_property
+    def client(self) -> VendorClient:
+        """The client of this connection, made on first use."""
+        # Imported here because DAG files import hooks all day and need no HTTP.
+        from airflow_provider_emailverify.client import VendorClient
+
+        settings = self.settings
         return VendorClient(
             name=f"{self.hook_name} (connection {self.conn_id!r})",
             base_url=settings.base_url,
@@ -243,6 +256,24 @@ class EmailVerifyHook(BaseHook):
         :raises EmailVerifyError: the file holds something else, such as an error or half an answer.
         """
 
+    def read_results(self, batch_id: str, file: BinaryIO, media_type: str, *, is_measured: bool) -> Iterator[Row]:
+        """
+        Read a file as rows of the one schema, and check it like :meth:`count_rows` on the way.
+
+        The rows count only if the iteration ends by itself. What a vendor lets the user map is keyword arguments of
+        its own method, ``status_map`` and ``column_map``; :meth:`user_map` adds what the connection says of them.
+
+        :param batch_id: the vendor's identifier of the batch.
+        :param file: the vendor's bytes, seekable.
+        :param media_type: what :class:`Download` said.
+        :param is_measured: False when only the content can tell whether the file was cut.
+        :raises UnsupportedOperationError: nobody has written down yet how this vendor's bytes become rows.
+        :raises EmailVerifyError: the file holds something else, such as an error or half an answer.
+        """
+        raise UnsupportedOperationError(
+            f"{self.hook_name}'s results cannot be read as rows of the schema; use output_format='vendor'."
+        )
+
     @abstractmethod
     def probe(self) -> str:
         """Ask the vendor something that costs nothing; return in words what the answer proves."""
@@ -311,22 +342,39 @@ class EmailVerifyHook(BaseHook):
         """
         Download the results of a batch into a spool file, check them, and return the number of rows.
 
-        A body that is cut is downloaded again from its beginning.
+        :param batch_id: the vendor's identifier of the batch.
+        :param spool: where the bytes go; what it held is thrown away.
+        :param options: what this vendor's :meth:`download_results` takes beside the batch id.
+        :raises EmailVerifyError: as :meth:`receive_results`.
+        """
+
+        def count(file: BinaryIO, download: Download) -> int:
+            return self.count_rows(batch_id, file, download.media_type, is_measured=download.body.is_measured)
+
+        return self.receive_results(batch_id, spool, count, options)
+
+    def receive_results(
+        self, batch_id: str, spool: Spool, take: Callable[[BinaryIO, Download], T], options: Mapping[str, Any]
+    ) -> T:
+        """
+        Download the results of a batch into a spool file, and return what is made of them.
+
+        A body that is cut is downloaded again from its beginning, and taken again.
 
         :param batch_id: the vendor's identifier of the batch.
         :param spool: where the bytes go; what it held is thrown away.
+        :param take: checks the file, and makes something of it. It may be called several times.
         :param options: what this vendor's :meth:`download_results` takes beside the batch id.
         :raises BatchNotReadyError: the batch is not ready yet; a later try can succeed.
         :raises EmailVerifyError: there are no whole results, for the reason that the class names.
         """
 
-        def once() -> int:
+        def once() -> T:
             with self.download_results(batch_id, **options) as download:
                 spool.reset(download.media_type)
                 for chunk in download.body:
                     spool.write(chunk)
-                is_measured = download.body.is_measured
-            return self.count_rows(batch_id, spool.rewound(), download.media_type, is_measured=is_measured)
+            return take(spool.rewound(), download)
 
         try:
             return self.client.retrying()(once)
@@ -336,19 +384,32 @@ class EmailVerifyHook(BaseHook):
                 raise
             raise BatchNotReadyError(f"{self.about(batch_id)}: not ready yet. {BatchNotReadyError.advice}") from None
 
-    def check_download_options(self, options: dict[str, Any]) -> None:
+    def check_download_options(self, options: Mapping[str, Any]) -> None:
         """
         Refuse options that this vendor's :meth:`download_results` does not have.
 
         :param options: keyword arguments.
         :raises UnsupportedOperationError: naming the options that there are.
         """
-        known = list(inspect.signature(self.download_results).parameters)[1:]
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise UnsupportedOperationError(
-                f"{self.hook_name} has no download option {unknown[0]!r}; it has {', '.join(known) or 'none'}."
-            )
+        self._check_arguments("download option", self.download_results, options)
+
+    def check_maps(self, maps: Mapping[str, Any]) -> None:
+        """
+        Refuse maps that this vendor's :meth:`read_results` does not have.
+
+        :param maps: keyword arguments.
+        :raises UnsupportedOperationError: naming the maps that there are.
+        """
+        self._check_arguments("map", self.read_results, maps)
+
+    def user_map(self, name: str, given: Mapping[str, str] | None) -> dict[str, str]:
+        """
+        Return a map that the user may give in two places; the task goes before the connection.
+
+        :param name: ``status_map`` or ``column_map``.
+        :param given: what the task says.
+        """
+        return {**self.settings.maps.get(name, {}), **(given or {})}
 
     def batch_path(self, template: str, batch_id: str) -> str:
         """
@@ -416,6 +477,14 @@ class EmailVerifyHook(BaseHook):
         if self.max_batch_size and len(emails) > self.max_batch_size:
             raise InvalidRequestError(
                 f"{self.hook_name} takes {self.max_batch_size:,} addresses a batch, not {len(emails):,}; split them."
+            )
+
+    def _check_arguments(self, kind: str, method: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+        known = [name for name in inspect.signature(method).parameters if name not in _NOT_OPTIONS]
+        unknown = sorted(set(arguments) - set(known))
+        if unknown:
+            raise UnsupportedOperationError(
+                f"{self.hook_name} has no {kind} {unknown[0]!r}; it has {', '.join(known) or 'none'}."
             )
 
     def _unsupported(self, what: str) -> UnsupportedOperationError:

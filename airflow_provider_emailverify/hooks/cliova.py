@@ -11,7 +11,8 @@ from __future__ import annotations
 import csv
 import io
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -22,14 +23,67 @@ from airflow_provider_emailverify.exceptions import (
     InvalidRequestError,
     SubmissionUnknownError,
     UnexpectedResponseError,
+    UnreadableResultsError,
 )
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
-from airflow_provider_emailverify.results.outline import first_byte, outline_csv, outline_json
+from airflow_provider_emailverify.hooks.settings import EXTRAS
+from airflow_provider_emailverify.results.findings import Findings, Words, compact
+from airflow_provider_emailverify.results.json_stream import JsonDocument
+from airflow_provider_emailverify.results.outline import first_byte, outline_csv
+from airflow_provider_emailverify.results.schema import Reason, Row, Verdict
+from airflow_provider_emailverify.results.tables import Table
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.client import JSON
 
 _LISTS = "/webhooks/email-validations/bulk-emails"
+# Likely headers, likeliest first, and likely words: none is documented, so a user can map others. Compared without
+# case, spaces, underscores and hyphens. A column such as isValid is none for the verdict: what false means there,
+# undeliverable or not known, is not documented either.
+_HEADERS = {
+    "email": ("email", "emailaddress", "mail", "address"),
+    "verdict": (
+        *("status", "result", "verdict", "validationstatus", "validationresult", "verificationstatus"),
+        *("verificationresult", "emailstatus", "deliverability", "state"),
+    ),
+    "reason": ("reason", "substatus", "statusreason", "detail", "details"),
+    "syntax_valid": ("syntaxvalid", "issyntaxvalid", "validsyntax", "isvalidsyntax", "validformat", "isvalidformat"),
+    "mx_found": ("mxfound", "hasmx", "hasmxrecord", "hasmxrecords", "mxrecords", "mxvalid", "validmx"),
+    "mx_accepts_mail": ("mxacceptsmail", "acceptsmail"),
+    "smtp_connectable": ("smtpconnectable", "canconnect", "canconnectsmtp"),
+    "smtp_deliverable": ("smtpdeliverable", "smtpvalid", "issmtpvalid", "deliverable", "isdeliverable"),
+    "catch_all": ("catchall", "iscatchall", "acceptall", "isacceptall"),
+    "disposable": ("disposable", "isdisposable", "disposableemail"),
+    "role": ("role", "isrole", "rolebased", "isrolebased", "roleaccount", "isroleaccount"),
+    "no_reply": ("noreply", "isnoreply", "rolenoreply"),
+    "free": ("free", "isfree", "freeemail", "isfreeemail", "freeprovider", "isfreeprovider"),
+    "mailbox_full": ("mailboxfull", "ismailboxfull", "fullinbox", "hasfullinbox", "inboxfull", "isinboxfull"),
+    "disabled": ("disabled", "isdisabled"),
+    "spam_trap": ("spamtrap", "isspamtrap", "possiblespamtrap"),
+}
+_WORDS: Words = {
+    **dict.fromkeys(("valid", "deliverable", "ok", "safe", "safetosend", "verified"), (Verdict.DELIVERABLE, None)),
+    **dict.fromkeys(("invalid", "undeliverable", "notdeliverable", "rejected"), (Verdict.UNDELIVERABLE, None)),
+    **dict.fromkeys(("unknown", "unverifiable", "unverified", "inconclusive"), (Verdict.UNKNOWN, None)),
+    "risky": (Verdict.RISKY, None),
+    "catchall": (Verdict.RISKY, Reason.CATCH_ALL),
+    "acceptall": (Verdict.RISKY, Reason.CATCH_ALL),
+    "disposable": (Verdict.RISKY, Reason.DISPOSABLE),
+    "role": (Verdict.RISKY, Reason.ROLE),
+    "rolebased": (Verdict.RISKY, Reason.ROLE),
+    "spamtrap": (Verdict.RISKY, Reason.SPAM_TRAP),
+    "donotmail": (Verdict.RISKY, Reason.DO_NOT_SEND),
+}
+_REASONS = {compact(reason): reason for reason in Reason} | {
+    "syntax": Reason.INVALID_SYNTAX,
+    "nomxrecords": Reason.NO_MX,
+    "acceptall": Reason.CATCH_ALL,
+    "rolebased": Reason.ROLE,
+    "roleaccount": Reason.ROLE,
+    "fullinbox": Reason.MAILBOX_FULL,
+    "inboxfull": Reason.MAILBOX_FULL,
+    "donotmail": Reason.DO_NOT_SEND,
+}
 _MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
 
 
@@ -45,6 +99,7 @@ class CliovaHook(EmailVerifyHook):
     default_conn_name = "cliova_default"
     default_base_url = "https://api.cliova.com/v1"
     key_param = "apiKey"
+    extras = EXTRAS | {"column_map"}
     # From the page on status; the cancelled ones are likely words. Any other word means "not yet".
     states = {
         "in progress": BatchState.RUNNING,
@@ -133,11 +188,12 @@ class CliovaHook(EmailVerifyHook):
             raise InvalidRequestError(f"Cliova's output is 'csv' or 'json', not {output!r}.")
         if str(verified_only).lower() not in ("true", "false"):  # a templated option arrives as a str
             raise InvalidRequestError(f"Cliova's verified_only is True or False, not {verified_only!r}.")
-        self.require_ready(self.get_batch_status(batch_id))
+        status = self.get_batch_status(batch_id)
+        self.require_ready(status)
         path = self.batch_path(f"{_LISTS}/{{id}}/download-result", batch_id)
         params = {"output": output, "verifiedOnly": str(verified_only).lower()}
         with self.client.stream(path, batch_id=batch_id, params=params) as body:
-            yield Download(body, _MEDIA_TYPES[output])
+            yield Download(body, _MEDIA_TYPES[output], None if params["verifiedOnly"] == "true" else status.total)
 
     def count_rows(self, batch_id: str, file: BinaryIO, media_type: str, *, is_measured: bool) -> int:
         """
@@ -152,18 +208,62 @@ class CliovaHook(EmailVerifyHook):
         """
         what = self.about(batch_id)
         if media_type == _MEDIA_TYPES["json"] or first_byte(file) in (b"{", b"["):
-            outline = outline_json(file, what)
-            self.client.check(200, outline.as_payload(), what, batch_id)
-            rows = outline.lists.get("payload") if outline.rows is None else outline.rows
-            if rows is None or media_type != _MEDIA_TYPES["json"]:
-                raise UnexpectedResponseError(
-                    f"{what}: expected {media_type} with results, found other JSON. {UnexpectedResponseError.advice}"
-                )
-            return rows
+            document = JsonDocument(file, what)
+            deque(document.rows("payload"), maxlen=0)
+            return self._check_document(document, media_type, batch_id)
         table = outline_csv(file, what)
         if table.ends_short and not is_measured:
             raise IncompleteResponseError(f"{what}: the CSV file ends in the middle of a row.")
         return table.rows
+
+    def read_results(
+        self,
+        batch_id: str,
+        file: BinaryIO,
+        media_type: str,
+        *,
+        is_measured: bool,
+        column_map: Mapping[str, str] | None = None,
+        status_map: Mapping[str, str] | None = None,
+    ) -> Iterator[Row]:
+        """
+        Read a file as rows of the schema, with the checks of :meth:`count_rows`.
+
+        Cliova documents neither its columns nor its words. Likely ones are recognised, see the top of this module.
+
+        :param batch_id: the id that :meth:`submit_batch` returned.
+        :param file: Cliova's answer, seekable.
+        :param media_type: ``text/csv`` or ``application/json``.
+        :param is_measured: False when only the content can tell whether the file was cut.
+        :param column_map: our columns and Cliova's headers; ``verdict`` is the one whose words ``status_map`` maps.
+        :param status_map: Cliova's words and their verdicts.
+        :raises UnknownColumnsError: no column is known to hold the address, or the verdict.
+        :raises EmailVerifyError: as :meth:`count_rows`.
+        """
+        what = self.about(batch_id)
+        findings = Findings(_WORDS, self.user_map("status_map", status_map), _REASONS)
+        table = Table(what, _HEADERS, findings, self.client.redact, self.user_map("column_map", column_map))
+        if media_type != _MEDIA_TYPES["json"] and first_byte(file) not in (b"{", b"["):
+            yield from table.from_csv(file, is_measured=is_measured)
+            return
+        document = JsonDocument(file, what)
+        try:
+            yield from table.from_json(document.rows("payload"))
+        except UnreadableResultsError:
+            self._check_document(document, media_type, batch_id)  # what the vendor says of them goes first
+            raise
+        self._check_document(document, media_type, batch_id)
+
+    def _check_document(self, document: JsonDocument, media_type: str, batch_id: str) -> int:
+        """Refuse JSON that holds no results, and return how many rows it holds."""
+        what = self.about(batch_id)
+        self.client.check(200, document.values, what, batch_id)
+        rows = document.lists.get(None, document.lists.get("payload"))
+        if rows is None or media_type != _MEDIA_TYPES["json"]:
+            raise UnexpectedResponseError(
+                f"{what}: expected {media_type} with results, found other JSON. {UnexpectedResponseError.advice}"
+            )
+        return rows
 
     def probe(self) -> str:
         """

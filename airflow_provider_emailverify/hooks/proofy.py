@@ -8,19 +8,54 @@ beyond its ``status`` member; so are the words it can hold, other than ``parsing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_emailverify.batches import BatchState, BatchStatus
-from airflow_provider_emailverify.exceptions import SubmissionUnknownError, UnexpectedResponseError
+from airflow_provider_emailverify.exceptions import (
+    SubmissionUnknownError,
+    UnexpectedResponseError,
+    UnreadableResultsError,
+)
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
-from airflow_provider_emailverify.results.outline import outline_json
+from airflow_provider_emailverify.results.findings import MOST_FINDINGS, Findings, is_text
+from airflow_provider_emailverify.results.json_stream import JsonDocument
+from airflow_provider_emailverify.results.schema import Finding, Row, Verdict
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.client import JSON
 
 _BATCH = "/verify/batch/{id}"
+# From docs.proofy.io, "terminology".
+_WORDS = {
+    "valid": (Verdict.DELIVERABLE, None),
+    "invalid": (Verdict.UNDELIVERABLE, None),
+    "risky": (Verdict.RISKY, None),
+    "unknown": (Verdict.UNKNOWN, None),
+}
+# Where a row has each flag: the part of the row, the vendor's name, the schema's name.
+_FLAGS = {
+    "": {
+        "free": "free",
+        "disposable": "disposable",
+        "roleAccount": "role",
+        "roleNoReply": "no_reply",
+        "possibleSpamTrap": "spam_trap",
+    },
+    "syntax": {"valid": "syntax_valid"},
+    "mx": {"hasRecords": "mx_found", "acceptsMail": "mx_accepts_mail"},
+    "deliverability": {
+        "canConnect": "smtp_connectable",
+        "deliverable": "smtp_deliverable",
+        "catchAll": "catch_all",
+        "fullInbox": "mailbox_full",
+        "disabled": "disabled",
+    },
+}
 
 
 class ProofyHook(EmailVerifyHook):
@@ -113,16 +148,52 @@ class ProofyHook(EmailVerifyHook):
         :raises BatchFailedError: the answer says that the batch failed.
         :raises UnexpectedResponseError: the answer is something else.
         """
+        document = JsonDocument(file, self.about(batch_id))
+        deque(document.rows("list"), maxlen=0)
+        self._check_document(document, batch_id)
+        return document.lists["list"]
+
+    def read_results(
+        self,
+        batch_id: str,
+        file: BinaryIO,
+        media_type: str,
+        *,
+        is_measured: bool,
+        status_map: Mapping[str, str] | None = None,
+    ) -> Iterator[Row]:
+        """
+        Read an answer as rows of the schema, with the checks of :meth:`count_rows`.
+
+        Proofy's rows hold an address in two parts; where one is missing, the row has no address.
+
+        :param batch_id: the id that :meth:`submit_batch` returned.
+        :param file: Proofy's answer, seekable.
+        :param media_type: ``application/json``.
+        :param is_measured: of no use here, as a JSON document tells by itself whether it is whole.
+        :param status_map: further words of Proofy's, and their verdicts.
+        :raises EmailVerifyError: as :meth:`count_rows`.
+        """
+        document = JsonDocument(file, self.about(batch_id))
+        read = _row_reader(Findings(_WORDS, self.user_map("status_map", status_map)))
+        for row in document.rows("list"):
+            if not isinstance(row, dict):
+                self._check_document(document, batch_id)
+                raise UnreadableResultsError(
+                    f"{self.about(batch_id)}: a row is {type(row).__name__}, no object. {UnreadableResultsError.advice}"
+                )
+            yield read(row)
+        self._check_document(document, batch_id)
+
+    def _check_document(self, document: JsonDocument, batch_id: str) -> None:
         what = self.about(batch_id)
-        outline = outline_json(file, what)
-        if "status" in outline.values:
-            self.require_ready(self.batch_status(batch_id, outline.values["status"]))
-        self.client.check(200, outline.as_payload(), what, batch_id)
-        if "status" not in outline.values or "list" not in outline.lists:
+        if "status" in document.values:
+            self.require_ready(self.batch_status(batch_id, document.values["status"]))
+        self.client.check(200, document.values, what, batch_id)
+        if "status" not in document.values or "list" not in document.lists:
             raise UnexpectedResponseError(
                 f"{what}: expected results with 'status' and 'list'. {UnexpectedResponseError.advice}"
             )
-        return outline.lists["list"]
 
     def cancel_batch(self, batch_id: str) -> None:
         """
@@ -185,3 +256,47 @@ def _status(answer: JSON) -> Any:
         return None
     inner = answer.get("result")
     return answer.get("status", inner.get("status") if isinstance(inner, dict) else None)
+
+
+def _row_reader(findings: Findings) -> Callable[[dict[str, Any]], Row]:
+    """Return what translates a row of the vendor's page on batch results."""
+    get_flags, get_mx, get_smtp = (itemgetter(*_FLAGS[part]) for part in ("", "mx", "deliverability"))
+    get_syntax = itemgetter("username", "domain", "valid")
+    names = [name for part in _FLAGS.values() for name in part.values()]
+
+    @lru_cache(maxsize=MOST_FINDINGS)
+    def finding(status: Any, flags: tuple[Any, ...], valid: Any, mx: tuple[Any, ...], smtp: tuple[Any, ...]) -> Finding:
+        return findings.make(status, **dict(zip(names, (*flags, valid, *mx, *smtp), strict=True)))
+
+    def read(row: dict[str, Any]) -> Row:
+        username, domain, valid = get_syntax(row["syntax"])
+        found = finding(row["status"], get_flags(row), valid, get_mx(row["mx"]), get_smtp(row["deliverability"]))
+        if not (username and domain and type(username) is type(domain) is str):
+            return None, found
+        email = f"{username}@{domain}"
+        return email if email.isascii() or is_text(email) else None, found
+
+    def read_any(row: dict[str, Any]) -> Row:
+        try:
+            return read(row)
+        except (KeyError, TypeError):  # something is missing, or is a list or an object where it should not be
+            return read(_completed(row))
+
+    return read_any
+
+
+def _completed(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row that has everything that the vendor's page shows, null where it had none."""
+
+    def scalars(part: Any, *names: str) -> dict[str, Any]:
+        values = {name: part.get(name) if isinstance(part, dict) else None for name in names}
+        return {name: None if isinstance(value, dict | list) else value for name, value in values.items()}
+
+    parts: dict[str, dict[str, Any]] = {
+        part: scalars(row.get(part), *_FLAGS[part]) for part in ("mx", "deliverability")
+    }
+    # The page on terminology has a list of records in place of hasRecords.
+    if isinstance(row.get("mx"), dict) and isinstance(records := row["mx"].get("records"), list):
+        parts["mx"]["hasRecords"] = bool(records)
+    parts["syntax"] = scalars(row.get("syntax"), "username", "domain", "valid")
+    return {**scalars(row, "status", *_FLAGS[""]), **parts}

@@ -6,7 +6,7 @@ import ipaddress
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,7 +15,9 @@ from airflow_provider_emailverify.exceptions import ConnectionConfigError
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-EXTRAS = frozenset({"timeout", "requests_per_minute", "max_attempts"})
+EXTRAS = frozenset({"timeout", "requests_per_minute", "max_attempts", "status_map"})
+#: Extras that map one text to another; the others are numbers.
+MAPS = frozenset({"status_map", "column_map"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +28,13 @@ class ConnectionSettings:
     :param base_url: what paths are appended to, without a slash at its end.
     :param key: the vendor's API key.
     :param options: the extras that are set: ``timeout`` (seconds), ``requests_per_minute``, ``max_attempts``.
+    :param maps: the extras that are set and say how results are read: ``status_map``, ``column_map``.
     """
 
     base_url: str
     key: str
     options: Mapping[str, Any]
+    maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Leave the key out."""
@@ -62,10 +66,12 @@ def read_connection(
         raise refuse("its Password holds a control character; copy the API key again.")
     try:
         base_url = _base_url(connection) or default_base_url
-        options = _options(connection.extra, extras)
+        fields = _fields(connection.extra, extras)
+        options = {name: _number(name, value) for name, value in fields.items() if name not in MAPS}
+        maps = {name: _map(name, value) for name, value in fields.items() if name in MAPS}
     except ValueError as error:
         raise refuse(str(error)) from None
-    return ConnectionSettings(base_url=base_url, key=key, options=options)
+    return ConnectionSettings(base_url=base_url, key=key, options=options, maps=maps)
 
 
 def _base_url(connection: Connection) -> str:
@@ -108,7 +114,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _options(extra: str | None, allowed: frozenset[str]) -> dict[str, Any]:
+def _fields(extra: str | None, allowed: frozenset[str]) -> dict[str, Any]:
     try:
         fields = json.loads(extra or "{}")
     except ValueError:
@@ -118,7 +124,7 @@ def _options(extra: str | None, allowed: frozenset[str]) -> dict[str, Any]:
     unknown = sorted(set(fields) - allowed)
     if unknown:
         raise ValueError(f"its Extra has the unknown field {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}.")
-    return {name: _number(name, value) for name, value in fields.items() if value not in (None, "")}
+    return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
 def _number(name: str, value: Any) -> float | int:
@@ -131,3 +137,15 @@ def _number(name: str, value: Any) -> float | int:
         kind = "a whole number of at least 1" if whole else "a number above 0"
         raise ValueError(f"its Extra field {name!r} is not {kind}.")
     return int(number) if whole else number
+
+
+def _map(name: str, value: Any) -> dict[str, str]:
+    """Return a map of texts; a form's field holds it as JSON text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ValueError(f"its Extra field {name!r} is not a JSON object that maps texts to texts.")
+    return value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
@@ -13,8 +12,9 @@ from airflow_provider_emailverify.results.schema import FLAGS, Finding, Reason, 
 #: A vendor's words, :func:`compact`, with their verdicts, and with a reason where the word itself is one.
 Words = Mapping[str, tuple[Verdict, Reason | None]]
 
-_TRUE = frozenset({"true", "yes", "y", "1"})
-_FALSE = frozenset({"false", "no", "n", "0"})
+#: Distinct findings that are kept at a time: many more than there are, unless a vendor writes anything into a column.
+MOST_FINDINGS = 4096
+_FLAG_WORDS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
 
 # The first flag that has this value explains the verdict.
 _EXPLANATIONS: dict[Verdict, tuple[tuple[str, bool, Reason], ...]] = {
@@ -54,12 +54,9 @@ def flag(value: Any) -> bool | None:
 
     :param value: what the vendor wrote.
     """
-    if value is True or value is False or value is None:
-        return value  # type: ignore[no-any-return]
-    if isinstance(value, str | int):
-        word = str(value).strip().lower()
-        return True if word in _TRUE else False if word in _FALSE else None
-    return None
+    if isinstance(value, str):
+        value = _FLAG_WORDS.get(value.strip().lower())
+    return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
 
 
 def is_text(value: Any) -> bool:
@@ -81,7 +78,9 @@ def is_text(value: Any) -> bool:
 
 class Findings:
     """
-    Make findings, each distinct one once.
+    Make findings of what a vendor says.
+
+    Whoever reads rows keeps the findings of what was said before, :data:`MOST_FINDINGS` of them.
 
     :param words: the vendor's words.
     :param status_map: further words and their verdicts, in place of the vendor's where they meet.
@@ -97,30 +96,20 @@ class Findings:
     ) -> None:
         self._words = {**words, **_as_words(status_map or {})}
         self._reasons = reasons or {}
-        # Bounded, as nobody knows what a vendor writes into a column; typed, as True is no 1 to a word.
-        self._known = lru_cache(maxsize=4096, typed=True)(self._make)
 
-    def find(self, word: Any, reason: Any, *flags: Any) -> Finding:
+    def make(self, word: Any, reason: Any = None, **said: Any) -> Finding:
         """
-        Return the finding of a row.
+        Return a finding.
 
         :param word: the vendor's word for the verdict, as it came.
-        :param reason: the vendor's word for the reason, as it came; None if it has none.
-        :param flags: the values of :data:`.schema.FLAGS`, in that order, as they came.
+        :param reason: the vendor's word for the reason, as it came.
+        :param said: flags of :data:`.schema.FLAGS`, as they came.
         """
-        try:
-            return self._known(word, reason, *flags)
-        except TypeError:  # a list or an object where a word or a flag should be
-            return self._make(word, reason, *flags)
-
-    def _make(self, word: Any, reason: Any, *values: Any) -> Finding:
         status = _word(word)
-        flags = dict(zip(FLAGS, map(flag, values), strict=True))
+        flags: dict[str, Any] = {name: flag(said.get(name)) for name in FLAGS}
         verdict, implied = self._words.get(compact(status or ""), (None, None))
         if verdict is None:
-            return Finding(
-                verdict=Verdict.UNKNOWN, reason=Reason.OTHER, vendor_status=status, known=False, **flags
-            )
+            return Finding(verdict=Verdict.UNKNOWN, reason=Reason.OTHER, vendor_status=status, known=False, **flags)
         told = self._reasons.get(compact(_word(reason) or ""))
         return Finding(
             verdict=verdict, reason=told or implied or _explain(verdict, flags), vendor_status=status, **flags
@@ -128,9 +117,9 @@ class Findings:
 
 
 def _word(value: Any) -> str | None:
-    """Return a vendor's word as it came; None if there is none."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    """Return a vendor's word as it came, a number as text; None if there is none."""
+    if isinstance(value, int | float):
+        return f"{value:g}"
     if not isinstance(value, str) or not value.strip():
         return None
     return value if is_text(value) else value.encode(errors="replace").decode()
@@ -143,7 +132,8 @@ def _explain(verdict: Verdict, flags: Mapping[str, bool | None]) -> Reason:
 
 def _as_words(status_map: Mapping[str, str]) -> dict[str, tuple[Verdict, None]]:
     try:
-        return {compact(str(word)): (Verdict(str(verdict).strip().lower()), None) for word, verdict in status_map.items()}
+        verdicts = {word: Verdict(str(verdict).strip().lower()) for word, verdict in status_map.items()}
+        return {compact(word): (verdict, None) for word, verdict in verdicts.items()}
     except ValueError:
         raise InvalidRequestError(
             f"A status_map maps the vendor's words to {', '.join(Verdict)}, and to nothing else."

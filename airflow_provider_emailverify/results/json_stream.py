@@ -26,7 +26,7 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_scan = json.JSONDecoder(parse_constant=_refuse).scan_once
+_scan = json.JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-defined]
 
 
 class JsonDocument:
@@ -45,8 +45,8 @@ class JsonDocument:
         self._at = 0
         #: Members of the document that are no lists, once they were reached.
         self.values: dict[str, Any] = {}
-        #: Members that are lists, with the number of their elements; ``""`` is the document itself.
-        self.lists: dict[str, int] = {}
+        #: Members that are lists, with the number of their elements; None is the document itself.
+        self.lists: dict[str | None, int] = {}
 
     def rows(self, member: str | None = None) -> Iterator[Any]:
         """
@@ -60,7 +60,7 @@ class JsonDocument:
         """
         start = self._peek()
         if start == "[":
-            yield from self._elements("")
+            yield from self._elements(None)
         elif start == "{":
             yield from self._members(member)
         else:
@@ -68,7 +68,7 @@ class JsonDocument:
                 f"{self._what}: expected a JSON document, found none. {UnexpectedResponseError.advice}"
             )
         if self._peek():
-            raise self._broken()
+            raise self._broken() from None
 
     def _members(self, wanted: str | None) -> Iterator[Any]:
         self._at += 1
@@ -78,7 +78,7 @@ class JsonDocument:
         while True:
             name = self._value(":")
             if not isinstance(name, str):
-                raise self._broken()
+                raise self._broken() from None
             self._at += 1
             if self._peek() != "[":
                 self.values[name] = self._value(",}")
@@ -94,9 +94,9 @@ class JsonDocument:
             if end == "}":
                 return
             if end != "," or self._peek() == "}":
-                raise self._broken()
+                raise self._broken() from None
 
-    def _elements(self, name: str) -> Iterator[Any]:
+    def _elements(self, name: str | None) -> Iterator[Any]:
         self._at += 1
         self.lists[name] = 0
         if self._peek() == "]":
@@ -141,7 +141,7 @@ class JsonDocument:
                     f"{MAX_VALUE_CHARACTERS:,} characters."
                 )
             if not self._more():
-                raise self._broken()
+                raise self._broken() from None
 
     def _peek(self) -> str:
         """Return the next character that is no space, and stop before it; "" at the end."""

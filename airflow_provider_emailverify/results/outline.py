@@ -1,5 +1,5 @@
 """
-The outline of a vendor's file: is it whole, what kind of answer is it, and how many rows does it hold.
+The outline of a CSV file: is it whole, and how many rows does it hold.
 
 One pass, flat memory, and not a word of the content in an error: rows hold addresses.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from io import TextIOWrapper
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from airflow_provider_emailverify.exceptions import IncompleteResponseError, UnexpectedResponseError
+from airflow_provider_emailverify.exceptions import UnexpectedResponseError
 
 _CHUNK_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -25,33 +24,6 @@ _LONE_RETURN = re.compile(rb"\r(?!\n)")
 # A quote in the middle of other text, as in 5"x4", opens no field. The look-behind sees what precedes the quote.
 _STRAY_QUOTE = re.compile(rb""""[^",;\t\r\n](?<=[^",;\t\r\n]".)""", re.DOTALL)
 _NOT_QUOTE_OR_NEWLINE = bytes(byte for byte in range(256) if byte not in b'"\n')
-
-
-@dataclass(slots=True)
-class JsonOutline:
-    """
-    What a JSON document holds on its first levels.
-
-    :param rows: elements of the document if it is a list, else None.
-    :param lists: elements of each list that is a member of the document.
-    :param values: members of the document that are neither list nor object; and, for one more level, members
-        of its objects, under ``outer.inner``.
-    """
-
-    rows: int | None = None
-    lists: dict[str, int] = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def as_payload(self) -> dict[str, Any]:
-        """Return the values as the object that they came from, without its lists."""
-        payload: dict[str, Any] = {}
-        for name, value in self.values.items():
-            outer, dot, inner = name.partition(".")
-            if dot:
-                payload.setdefault(outer, {})[inner] = value
-            else:
-                payload[name] = value
-        return payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,59 +54,6 @@ def first_byte(file: BinaryIO) -> bytes:
     byte = next((rest[:1] for chunk in chunks if (rest := chunk.lstrip())), b"")
     file.seek(start)
     return byte
-
-
-def outline_json(file: BinaryIO, what: str) -> JsonOutline:
-    """
-    Walk through a JSON document.
-
-    :param file: a seekable file.
-    :param what: whose document it is, for messages.
-    :raises IncompleteResponseError: the document is cut or malformed.
-    :raises UnexpectedResponseError: the file is no JSON document at all.
-    """
-    import ijson  # here, because DAG files import this package all day
-
-    if first_byte(file) not in (b"{", b"["):
-        raise UnexpectedResponseError(f"{what}: expected a JSON document, found none. {UnexpectedResponseError.advice}")
-    try:
-        return _walk(ijson.basic_parse(file, use_float=True))
-    except (ijson.JSONError, UnicodeDecodeError):
-        # Their texts quote the document.
-        raise IncompleteResponseError(f"{what}: the JSON document is cut or malformed.") from None
-
-
-def _walk(events: Iterator[tuple[str, Any]]) -> JsonOutline:
-    outline = JsonOutline()
-    depth = 0
-    name = inner = ""
-    in_list = False  # the member being read is a list
-    for event, value in events:
-        if event == "map_key":
-            if depth == 1:
-                name = value
-            elif depth == 2:
-                inner = value
-            continue
-        if event in ("end_map", "end_array"):
-            depth -= 1
-            in_list = in_list and depth > 1
-            continue
-        is_scalar = event not in ("start_map", "start_array")
-        if outline.rows is not None:
-            outline.rows += depth == 1
-        elif in_list:
-            outline.lists[name] += depth == 2
-        elif is_scalar and depth in (1, 2):
-            outline.values[name if depth == 1 else f"{name}.{inner}"] = value
-        if not is_scalar:
-            if event == "start_array" and depth == 0:
-                outline.rows = 0
-            elif event == "start_array" and depth == 1 and outline.rows is None:
-                outline.lists[name] = 0
-                in_list = True
-            depth += 1
-    return outline
 
 
 def outline_csv(file: BinaryIO, what: str) -> CsvOutline:

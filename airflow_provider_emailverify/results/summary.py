@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -94,7 +94,7 @@ def write_rows(
     for batch in in_batches(rows):
         tally.add(batch)
         for number, (writer, verdicts) in enumerate(writers):
-            wanted = batch if verdicts == every else [row for row in batch if row.finding.verdict in verdicts]
+            wanted = batch if verdicts == every else [row for row in batch if row[1].verdict in verdicts]
             writer.write(wanted)
             written[number] += len(wanted)
     for writer, _ in writers:

@@ -7,11 +7,13 @@ import io
 import json
 import re
 from abc import ABC, abstractmethod
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.results.findings import MOST_FINDINGS
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, SCHEMA_VERSION, Finding, Row
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ MEDIA_TYPES: dict[ResultFormat, str] = {
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
-# Rows of a Parquet row group. DuckDB's default; it bounds what a writer holds in memory.
-_ROW_GROUP_ROWS = 122_880
+# Rows of a Parquet row group, at least: what a writer holds in memory.
+_ROW_GROUP_ROWS = 65_536
 
 
 class ResultWriter(ABC):
@@ -43,8 +45,7 @@ class ResultWriter(ABC):
         self.spool = spool
         self.vendor = vendor
         self.batch_id = batch_id
-        # Bounded, as nobody knows how many distinct findings a vendor comes up with.
-        self.rendered = lru_cache(maxsize=4096)(self.render)
+        self.rendered = lru_cache(maxsize=MOST_FINDINGS)(self.render)
 
     @abstractmethod
     def render(self, finding: Finding) -> Any:
@@ -62,7 +63,7 @@ class ResultWriter(ABC):
         :param rows: some of them, in order.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most formats hold nothing back
         """Write what is still held back; the file is whole after that."""
 
 
@@ -156,9 +157,9 @@ class ParquetWriter(ResultWriter):
             ) from None
         self._pa = pa
         self._schema = arrow_schema(vendor)
-        self._held: list[Row] = []
+        self._start_row_group()
         self._arrow = ArrowWriter(
-            pa.PythonFile(spool, mode="w"),
+            pa.PythonFile(_Sink(spool), mode="w"),
             self._schema,
             compression="zstd",
             use_dictionary=[name for name in COLUMNS if name not in ("email", *FLAGS)],
@@ -179,32 +180,48 @@ class ParquetWriter(ResultWriter):
 
         :param rows: some of them, in order.
         """
-        self._held.extend(rows)
-        while len(self._held) >= _ROW_GROUP_ROWS:
-            self._flush(self._held[:_ROW_GROUP_ROWS])
-            del self._held[:_ROW_GROUP_ROWS]
+        # Not the rows themselves: the garbage collector would walk through them again and again.
+        numbers = self._numbers
+        self._emails += [email for email, _ in rows]
+        self._findings.extend([numbers.setdefault(finding, len(numbers)) for _, finding in rows])
+        if len(self._emails) >= _ROW_GROUP_ROWS:
+            self._flush()
 
     def close(self) -> None:
         """Write what is still held back, and the footer."""
-        if self._held:
-            self._flush(self._held)
-        self._held = []
+        if self._emails:
+            self._flush()
         self._arrow.close()
 
-    def _flush(self, rows: list[Row]) -> None:
-        from array import array
-
+    def _flush(self) -> None:
         pa = self._pa
-        numbers: dict[Finding, int] = {}
-        distinct = [numbers.setdefault(row.finding, len(numbers)) for row in rows]
-        columns = zip(*map(self.rendered, numbers), strict=True)
-        table = pa.record_batch(
-            [_strings(column).cast(field.type) for column, field in zip(columns, list(self._schema)[1:], strict=True)],
-            schema=pa.schema(list(self._schema)[1:]),
-        )
-        index = pa.Array.from_buffers(pa.int32(), len(rows), [None, pa.py_buffer(array("i", distinct))])
-        emails = _strings(row.email for row in rows)
-        self._arrow.write_batch(pa.record_batch([emails, *table.take(index).columns], schema=self._schema))
+        shared = pa.schema(list(self._schema)[1:])
+        columns = zip(*map(self.rendered, self._numbers), strict=True)
+        distinct = [_strings(column).cast(field.type) for column, field in zip(columns, shared, strict=True)]
+        picks = pa.Array.from_buffers(pa.int32(), len(self._findings), [None, pa.py_buffer(self._findings)])
+        table = pa.record_batch(distinct, schema=shared).take(picks)
+        self._arrow.write_batch(pa.record_batch([_strings(self._emails), *table.columns], schema=self._schema))
+        self._start_row_group()
+
+    def _start_row_group(self) -> None:
+        self._emails: list[str | None] = []
+        self._findings = array("i")  # for each row, the number of its finding
+        self._numbers: dict[Finding, int] = {}
+
+
+class _Sink(io.RawIOBase):
+    """A spool as a file that pyarrow can close, which leaves the spool open."""
+
+    def __init__(self, spool: Spool) -> None:
+        super().__init__()
+        self._spool = spool
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, chunk: Any) -> int:
+        self._spool.write(chunk)
+        return len(chunk)
 
 
 def arrow_schema(vendor: str) -> pyarrow.Schema:

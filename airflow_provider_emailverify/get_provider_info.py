@@ -74,7 +74,7 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "hooks": modules("hooks.base", "hooks.proofy", "hooks.cliova"),
-        "operators": modules("operators.download"),
+        "operators": modules("operators.download", "operators.check"),
         "sensors": modules("sensors.batch"),
         "triggers": modules("triggers.batch"),
     }

@@ -36,6 +36,8 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.get_provider_info import connection_form
 from airflow_provider_emailverify.hooks.settings import EXTRAS, ConnectionSettings, read_connection
+from airflow_provider_emailverify.results.findings import words_of
+from airflow_provider_emailverify.results.tables import headers_of
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.client import JSON, VendorClient
@@ -395,12 +397,15 @@ class EmailVerifyHook(BaseHook):
 
     def check_maps(self, maps: Mapping[str, Any]) -> None:
         """
-        Refuse maps that this vendor's :meth:`read_results` does not have.
+        Refuse maps that this vendor's :meth:`read_results` does not have, or that make no sense.
 
         :param maps: keyword arguments.
         :raises UnsupportedOperationError: naming the maps that there are.
+        :raises InvalidRequestError: naming what there is to map.
         """
         self._check_arguments("map", self.read_results, maps)
+        words_of(self.user_map("status_map", maps.get("status_map")))
+        headers_of(self.user_map("column_map", maps.get("column_map")))
 
     def user_map(self, name: str, given: Mapping[str, str] | None) -> dict[str, str]:
         """

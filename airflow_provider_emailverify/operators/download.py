@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
-from airflow_provider_emailverify.hooks.base import EmailVerifyHook, quote_batch_id
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.task_errors import no_pointless_retries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_emailverify.storage import Destination
-
-_EXTENSIONS = {"application/json": "json", "text/csv": "csv"}
+    from airflow_provider_emailverify.landing import Landed
 
 
 class EmailVerifyDownloadOperator(BaseOperator):
@@ -24,22 +22,47 @@ class EmailVerifyDownloadOperator(BaseOperator):
     Download the results of a batch that is ready, and publish them under a URI.
 
     The results are spooled to the worker's disk, checked there (whole, no error in disguise, ready, rows counted) and
-    then published in one step. Whatever fails, and whenever, the destination shows what it showed before. A retry
-    writes the same path again.
+    then published. Whatever fails, and whenever, the destination shows what it showed before. A retry writes the same
+    paths again.
 
-    The return value is the URI, as ``ObjectStoragePath`` takes it. The XCom key ``summary`` holds ``rows``, ``bytes``,
-    ``sha256``, ``media_type``, ``vendor`` and ``batch_id``; events of the task's outlets carry the same.
+    With an ``output_format`` other than ``vendor``, the rows of every vendor have the same columns and the same words,
+    see :mod:`airflow_provider_emailverify.results.schema`.
+
+    The return value is the URI, as ``ObjectStoragePath`` takes it; with ``split_by_verdict``, a dict of URIs. The XCom
+    key ``summary`` holds ``rows``, ``bytes``, ``sha256``, ``media_type``, ``vendor`` and ``batch_id``, and, unless the
+    vendor's bytes are kept as they are, ``received`` and ``expected`` rows, ``verdicts`` and ``reasons`` with their
+    counts, vendor's words that are not known (``unmapped``), and rows ``without_address``. Events of the task's
+    outlets carry the same.
 
     :param batch_id: the vendor's identifier of the batch, for instance the sensor's XCom. (templated)
     :param conn_id: the Airflow connection; its type names the vendor. (templated)
     :param destination: a URI such as ``s3://my_conn@bucket/verified/{{ ds }}/``. If it ends in a slash it is a folder,
         and the file is called ``<vendor>-<batch id>.<ext>``; otherwise it is the file. (templated)
-    :param output_format: ``vendor`` keeps the vendor's bytes as they are.
+    :param output_format: ``vendor`` keeps the vendor's bytes as they are; ``csv``, ``jsonl`` and ``parquet`` (which
+        needs the extra ``parquet``) write rows of the one schema.
     :param download_options: keyword arguments of the vendor's ``download_results``; Cliova has ``output`` ("csv" or
         "json") and ``verified_only``. (templated)
+    :param verdicts: keep only rows of these verdicts; the summary still counts all. (templated)
+    :param split_by_verdict: write a file for each verdict, into a folder ``<vendor>-<batch id>/`` at the destination.
+        All of them appear or none does: on an error what was there is put back, and a file ``_SUCCESS`` is there
+        exactly while all the others are.
+    :param keep_vendor_file: publish the vendor's bytes beside the results, as ``….vendor.<ext>``.
+    :param report: publish a page with the figures beside the results, as ``….report.html``.
+    :param column_map: which of the vendor's columns hold ours, where its own are not known, such as
+        ``{"email": "E-Mail", "verdict": "Outcome"}``; in addition to the connection's. (templated)
+    :param status_map: verdicts of vendor's words that are not known, such as ``{"greylisted": "unknown"}``; in addition
+        to the connection's. (templated)
     """
 
-    template_fields: Sequence[str] = ("batch_id", "conn_id", "destination", "download_options")
+    template_fields: Sequence[str] = (
+        "batch_id",
+        "conn_id",
+        "destination",
+        "download_options",
+        "verdicts",
+        "column_map",
+        "status_map",
+    )
     ui_color = "#dcefe2"
 
     def __init__(
@@ -48,8 +71,14 @@ class EmailVerifyDownloadOperator(BaseOperator):
         batch_id: str,
         conn_id: str,
         destination: str,
-        output_format: Literal["vendor"] = "vendor",
+        output_format: Literal["vendor", "csv", "jsonl", "parquet"] = "vendor",
         download_options: Mapping[str, Any] | None = None,
+        verdicts: Sequence[str] | None = None,
+        split_by_verdict: bool = False,
+        keep_vendor_file: bool = False,
+        report: bool = False,
+        column_map: Mapping[str, str] | None = None,
+        status_map: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -58,46 +87,75 @@ class EmailVerifyDownloadOperator(BaseOperator):
         self.destination = destination
         self.output_format = output_format
         self.download_options = download_options
+        self.verdicts = verdicts
+        self.split_by_verdict = split_by_verdict
+        self.keep_vendor_file = keep_vendor_file
+        self.report = report
+        self.column_map = column_map
+        self.status_map = status_map
+        self._done: tuple[EmailVerifyHook, Landed] | None = None
 
-    def execute(self, context: Context) -> str:
+    def execute(self, context: Context) -> str | dict[str, str]:
         """
-        Download, check and publish. Return the URI.
+        Download, check and publish. Return the URI, or those of each verdict.
 
         :param context: the task's context.
         :raises AirflowFailException: for a reason that a retry cannot cure.
         :raises EmailVerifyError: for a reason that it can.
         """
-        from airflow_provider_emailverify.storage import Destination, publish, spool_for
-
         with no_pointless_retries():
-            if self.output_format != "vendor":
-                raise InvalidRequestError(f"output_format is 'vendor', not {self.output_format!r}.")
             hook = EmailVerifyHook.get_hook(self.conn_id)
-            options = dict(self.download_options or {})
-            hook.check_download_options(options)
-            name = f"{hook.conn_type}-{quote_batch_id(self.batch_id)}"
-            destination = Destination(self.destination)
-            destination.check()
-            with spool_for(destination, name) as spool:
-                rows = hook.save_results(self.batch_id, spool, **options)
-                target = destination.file(f"{name}.{_EXTENSIONS.get(spool.media_type, 'bin')}")
-                uri = publish(spool, target)
-                summary = {
-                    "rows": rows,
-                    "bytes": spool.size,
-                    "sha256": spool.sha256,
-                    "media_type": spool.media_type,
-                    "vendor": hook.conn_type,
-                    "batch_id": self.batch_id,
-                }
-        self.log.info("Published %d rows, %d bytes, at %s", rows, summary["bytes"], uri)
-        context["ti"].xcom_push(key="summary", value=summary)
-        self._describe_outlets(context, target, summary)
-        return uri
+            landed = self._land(hook)
+        self._done = hook, landed
+        self.log.info(
+            "Published %d rows, %d bytes, at %s", landed.summary["rows"], landed.summary["bytes"], landed.paths
+        )
+        context["ti"].xcom_push(key="summary", value=landed.summary)
+        self._describe_outlets(context, landed)
+        return landed.paths
 
-    def _describe_outlets(self, context: Context, target: Destination, summary: dict[str, Any]) -> None:
+    def _land(self, hook: EmailVerifyHook) -> Landed:
+        from airflow_provider_emailverify.landing import Wishes, land_rows, land_vendor_file
+        from airflow_provider_emailverify.storage import Destination
+
+        options = dict(self.download_options or {})
+        hook.check_download_options(options)
+        destination = Destination(self.destination)
+        destination.check()
+        maps = {"column_map": self.column_map, "status_map": self.status_map}
+        wishes = Wishes(
+            output_format=self.output_format,
+            verdicts=self.verdicts,
+            split_by_verdict=self.split_by_verdict,
+            keep_vendor_file=self.keep_vendor_file,
+            report=self.report,
+            maps={name: given for name, given in maps.items() if given},
+        )
+        if self.output_format != "vendor":
+            return land_rows(hook, self.batch_id, destination, options, wishes)
+        if wishes != Wishes(output_format="vendor"):
+            raise InvalidRequestError(
+                "verdicts, split_by_verdict, keep_vendor_file, report, column_map and status_map are about rows of the "
+                "schema: set output_format to csv, jsonl or parquet."
+            )
+        return land_vendor_file(hook, self.batch_id, destination, options)
+
+    def _describe_outlets(self, context: Context, landed: Landed) -> None:
         for outlet in self.outlets or []:
             if isinstance(outlet, AssetAlias):
-                context["outlet_events"][outlet].add(Asset(target.asset_uri), extra=summary)
+                for file in landed.files:
+                    context["outlet_events"][outlet].add(Asset(file.destination.asset_uri), extra=landed.summary)
             elif isinstance(outlet, Asset):
-                context["outlet_events"][outlet].extra.update(summary)
+                context["outlet_events"][outlet].extra.update(landed.summary)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Tell OpenLineage what was read and written, as an ``OperatorLineage``.
+
+        :param task_instance: of no use here.
+        """
+        if self._done is None:
+            return None
+        from airflow_provider_emailverify.lineage import lineage
+
+        return lineage(*self._done)

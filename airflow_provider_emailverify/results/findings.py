@@ -94,7 +94,7 @@ class Findings:
         status_map: Mapping[str, str] | None = None,
         reasons: Mapping[str, Reason] | None = None,
     ) -> None:
-        self._words = {**words, **_as_words(status_map or {})}
+        self._words = {**words, **words_of(status_map or {})}
         self._reasons = reasons or {}
 
     def make(self, word: Any, reason: Any = None, **said: Any) -> Finding:
@@ -130,7 +130,13 @@ def _explain(verdict: Verdict, flags: Mapping[str, bool | None]) -> Reason:
     return next((reason for name, value, reason in _EXPLANATIONS[verdict] if flags[name] is value), default)
 
 
-def _as_words(status_map: Mapping[str, str]) -> dict[str, tuple[Verdict, None]]:
+def words_of(status_map: Mapping[str, str]) -> dict[str, tuple[Verdict, None]]:
+    """
+    Return a user's words.
+
+    :param status_map: words and their verdicts.
+    :raises InvalidRequestError: one is no verdict.
+    """
     try:
         verdicts = {word: Verdict(str(verdict).strip().lower()) for word, verdict in status_map.items()}
         return {compact(word): (verdict, None) for word, verdict in verdicts.items()}

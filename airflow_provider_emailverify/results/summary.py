@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from airflow_provider_emailverify.exceptions import StorageError
 from airflow_provider_emailverify.redaction import without_addresses
 from airflow_provider_emailverify.results.schema import SCHEMA_VERSION, Finding, Row, Verdict
 from airflow_provider_emailverify.results.writers import ResultWriter
@@ -88,6 +89,7 @@ def write_rows(
     :param rows: the rows; errors that they raise are let through.
     :param writers: the files, each with the verdicts that it takes.
     :param tally: where they are counted.
+    :raises StorageError: a file does not hold what was written to it.
     """
     every = frozenset(Verdict)
     written = [0] * len(writers)
@@ -97,6 +99,10 @@ def write_rows(
             wanted = batch if verdicts == every else [row for row in batch if row[1].verdict in verdicts]
             writer.write(wanted)
             written[number] += len(wanted)
-    for writer, _ in writers:
+    for (writer, _), count in zip(writers, written, strict=True):
         writer.close()
+        if writer.count() != count:
+            raise StorageError(
+                f"The spool in {writer.spool.path.parent} does not hold what was written to it, {count} rows."
+            )
     return written

@@ -29,6 +29,18 @@ _DELIMITERS = ",;\t|"
 _MAX_LINE_CHARACTERS = 32 * 1024 * 1024
 
 
+def headers_of(column_map: Mapping[str, str]) -> dict[str, list[str]]:
+    """
+    Return a user's headers.
+
+    :param column_map: columns and their headers.
+    :raises InvalidRequestError: one is no column.
+    """
+    if unknown := sorted(set(column_map) - set(TABLE_COLUMNS)):
+        raise InvalidRequestError(f"A column_map maps {', '.join(TABLE_COLUMNS)}, not {unknown[0]!r}.")
+    return {column: [compact(header)] for column, header in column_map.items()}
+
+
 class Table:
     """
     A table of results.
@@ -49,11 +61,8 @@ class Table:
         redact: Callable[[str], str],
         column_map: Mapping[str, str] | None = None,
     ) -> None:
-        unknown = sorted(set(column_map or {}) - set(TABLE_COLUMNS))
-        if unknown:
-            raise InvalidRequestError(f"A column_map maps {', '.join(TABLE_COLUMNS)}, not {unknown[0]!r}.")
         self._what = what
-        self._headers = {**headers, **{column: [compact(name)] for column, name in (column_map or {}).items()}}
+        self._headers = {**headers, **headers_of(column_map or {})}
         self._findings = findings
         self._redact = redact
 

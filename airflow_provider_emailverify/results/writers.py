@@ -9,11 +9,13 @@ import re
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS
+from airflow_provider_emailverify.results.outline import outline_csv
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, SCHEMA_VERSION, Finding, Row
 
 if TYPE_CHECKING:
@@ -54,6 +56,10 @@ class ResultWriter(ABC):
 
         :param finding: what they share.
         """
+
+    @abstractmethod
+    def count(self) -> int:
+        """Count the rows of the closed file, by its own structure."""
 
     @abstractmethod
     def write(self, rows: Sequence[Row]) -> None:
@@ -104,6 +110,10 @@ class CsvWriter(ResultWriter):
         ]
         self.spool.write("".join(lines).encode())
 
+    def count(self) -> int:
+        """Count the records of the file."""
+        return outline_csv(self.spool.rewound(), "the written file").rows
+
 
 def _csv_line(values: Any) -> str:
     text = io.StringIO(newline="")
@@ -137,24 +147,20 @@ class JsonLinesWriter(ResultWriter):
         lines = [f'{{"email":{encode(email)}{rendered(finding)}' for email, finding in rows]
         self.spool.write("".join(lines).encode())
 
+    def count(self) -> int:
+        """Count the lines of the file."""
+        return sum(chunk.count(b"\n") for chunk in iter(partial(self.spool.rewound().read, 1024 * 1024), b""))
+
 
 class ParquetWriter(ResultWriter):
-    """
-    Write Parquet: words as dictionaries, flags as booleans, zstd; schema version and vendor in its metadata.
-
-    :raises InvalidRequestError: pyarrow is not installed.
-    """
+    """Write Parquet: words as dictionaries, flags as booleans, zstd; schema version and vendor in its metadata."""
 
     def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
         super().__init__(spool, vendor, batch_id)
         spool.reset(MEDIA_TYPES["parquet"])
-        try:
-            import pyarrow as pa
-            from pyarrow.parquet import ParquetWriter as ArrowWriter
-        except ImportError:
-            raise InvalidRequestError(
-                "Parquet needs pyarrow: pip install 'airflow-provider-emailverify[parquet]'."
-            ) from None
+        import pyarrow as pa
+        from pyarrow.parquet import ParquetWriter as ArrowWriter
+
         self._pa = pa
         self._schema = arrow_schema(vendor)
         self._start_row_group()
@@ -192,6 +198,13 @@ class ParquetWriter(ResultWriter):
         if self._emails:
             self._flush()
         self._arrow.close()
+
+    def count(self) -> int:
+        """Count the rows by the file's footer."""
+        from pyarrow.parquet import read_metadata
+
+        rows: int = read_metadata(self.spool.path).num_rows
+        return rows
 
     def _flush(self) -> None:
         pa = self._pa
@@ -255,6 +268,21 @@ def _strings(values: Any) -> Any:
 _WRITERS: dict[str, type[ResultWriter]] = {"csv": CsvWriter, "jsonl": JsonLinesWriter, "parquet": ParquetWriter}
 
 
+def check_format(result_format: str) -> None:
+    """
+    Refuse a format that cannot be written.
+
+    :param result_format: ``csv``, ``jsonl`` or ``parquet``.
+    :raises InvalidRequestError: no such format, or what it needs is not installed.
+    """
+    if result_format not in _WRITERS:
+        raise InvalidRequestError(
+            f"output_format is one of vendor, {', '.join(get_args(ResultFormat))}, not {result_format!r}."
+        )
+    if result_format == "parquet" and find_spec("pyarrow") is None:
+        raise InvalidRequestError("Parquet needs pyarrow: pip install 'airflow-provider-emailverify[parquet]'.")
+
+
 def open_writer(result_format: str, spool: Spool, vendor: str, batch_id: str) -> ResultWriter:
     """
     Return a writer.
@@ -263,10 +291,5 @@ def open_writer(result_format: str, spool: Spool, vendor: str, batch_id: str) ->
     :param spool: where the bytes go; what it held is thrown away.
     :param vendor: the vendor's connection type.
     :param batch_id: the vendor's identifier of the batch.
-    :raises InvalidRequestError: no such format, or what it needs is not installed.
     """
-    if result_format not in _WRITERS:
-        raise InvalidRequestError(
-            f"A result's format is one of {', '.join(get_args(ResultFormat))}, not {result_format!r}."
-        )
     return _WRITERS[result_format](spool, vendor, batch_id)

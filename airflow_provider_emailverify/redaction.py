@@ -7,6 +7,8 @@ import html
 import re
 from urllib.parse import quote, quote_plus
 
+#: What stands where an address was.
+ADDRESS = "<address>"
 # An address, also percent-encoded, with a quoted or a bare local part.
 _ADDRESS = re.compile(r"""(?:"[^"]*"|[^\s"'<>(),;:=&?/]+)(?:@|%40)[^\s"'<>(),;:&]+""", re.IGNORECASE)
 
@@ -34,7 +36,7 @@ def without_addresses(text: str, limit: int = 300) -> str:
     :param text: what somebody else wrote.
     :param limit: characters at most; the cut comes after the redaction, so that half an address cannot stay.
     """
-    text = " ".join(_ADDRESS.sub("<address>", text).split())
+    text = " ".join(_ADDRESS.sub(ADDRESS, text).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

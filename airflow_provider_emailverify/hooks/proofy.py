@@ -176,9 +176,11 @@ class ProofyHook(EmailVerifyHook):
         """
         document = JsonDocument(file, self.about(batch_id))
         read = _row_reader(Findings(_WORDS, self.user_map("status_map", status_map)))
-        for row in document.rows("list"):
+        rows = document.rows("list")
+        for row in rows:
             if not isinstance(row, dict):
-                self._check_document(document, batch_id)
+                deque(rows, maxlen=0)
+                self._check_document(document, batch_id)  # what Proofy says of them goes first
                 raise UnreadableResultsError(
                     f"{self.about(batch_id)}: a row is {type(row).__name__}, no object. {UnreadableResultsError.advice}"
                 )

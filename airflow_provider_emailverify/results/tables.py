@@ -18,6 +18,7 @@ from airflow_provider_emailverify.exceptions import (
     UnknownColumnsError,
     UnreadableResultsError,
 )
+from airflow_provider_emailverify.redaction import ADDRESS
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS, Findings, compact, is_text
 from airflow_provider_emailverify.results.outline import first_byte
 from airflow_provider_emailverify.results.schema import FLAGS, Finding, Row
@@ -187,9 +188,12 @@ class Table:
 
     def _require(self, header: Sequence[str]) -> None:
         if missing := self._missing(header):
+            found = self._redact(", ".join(header)) or "none"
+            if ADDRESS in found:  # then it is no header but a row
+                found = "not named: its first line is no header"
             raise UnknownColumnsError(
-                f"{self._what}: no column is known to hold {' or '.join(missing)}; the columns are "
-                f"{self._redact(', '.join(header)) or 'none'}. {UnknownColumnsError.advice}"
+                f"{self._what}: no column is known to hold {' or '.join(missing)}; the columns are {found}. "
+                f"{UnknownColumnsError.advice}"
             )
 
     def _unreadable(self, problem: str) -> UnreadableResultsError:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_emailverify.exceptions import IncompleteResponseError, UnexpectedResponseError
+from airflow_provider_emailverify.exceptions import UnexpectedResponseError
 from airflow_provider_emailverify.results import outline
-from airflow_provider_emailverify.results.outline import first_byte, outline_csv, outline_json
+from airflow_provider_emailverify.results.outline import first_byte, outline_csv
 
 REPRODUCIBLE = settings(derandomize=True, deadline=None, max_examples=300)
 
@@ -100,51 +98,3 @@ def test_the_first_byte_is_found_behind_blanks_and_a_byte_order_mark() -> None:
 
     assert first_byte(file) == b"{"
     assert file.tell() == 3
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
-    max_leaves=12,
-)
-
-
-@REPRODUCIBLE
-@given(JSON.filter(lambda value: isinstance(value, dict | list)))
-def test_the_outline_of_json_agrees_with_the_document(document: Any) -> None:
-    found = outline_json(io.BytesIO(json.dumps(document).encode()), "it")
-
-    if isinstance(document, list):
-        assert (found.rows, found.lists, found.values) == (len(document), {}, {})
-    else:
-        assert found.rows is None
-        assert found.lists == {name: len(value) for name, value in document.items() if isinstance(value, list)}
-        assert found.as_payload() == {
-            name: {inner: leaf for inner, leaf in value.items() if not isinstance(leaf, dict | list)}
-            if isinstance(value, dict)
-            else value
-            for name, value in document.items()
-            if not isinstance(value, list)
-            and not (isinstance(value, dict) and all(isinstance(leaf, dict | list) for leaf in value.values()))
-        }
-
-
-@pytest.mark.parametrize(
-    "content", [b'{"list": [1, 2', b'{"a": 1} x', b'{"a": 1}{"b": 2}', b"[1,]", b'{"a": "\xff"}', b'["a" b]', b"{"]
-)
-def test_json_that_is_cut_or_malformed_is_an_error_without_its_content(content: bytes) -> None:
-    with pytest.raises(IncompleteResponseError) as caught:
-        outline_json(io.BytesIO(content), "it")
-
-    assert str(caught.value) == "it: the JSON document is cut or malformed."
-    assert caught.value.__suppress_context__
-
-
-@pytest.mark.parametrize("content", [b"", b"<html>", b'"ready"', b"null", b"email,result"])
-def test_what_is_no_json_document(content: bytes) -> None:
-    with pytest.raises(UnexpectedResponseError, match="it: expected a JSON document"):
-        outline_json(io.BytesIO(content), "it")
-
-
-def test_the_last_of_two_members_of_one_name_counts() -> None:
-    assert outline_json(io.BytesIO(b'{"a": "x", "a": "ready"}'), "it").values == {"a": "ready"}

@@ -1,0 +1,69 @@
+"""Hooks to read files with, and formats to read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Row, Verdict
+from airflow_provider_emailverify.results.summary import Tally, write_rows
+from airflow_provider_emailverify.results.writers import open_writer
+from airflow_provider_emailverify.storage import Spool
+
+Read = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def read(connect: Callable[..., str]) -> Read:
+    """Read a vendor's bytes as records of the schema."""
+
+    def records(
+        vendor: str, content: bytes, media_type: str = "", *, is_measured: bool = True, **maps: Any
+    ) -> list[dict[str, Any]]:
+        hook = EmailVerifyHook.get_hook(connect(vendor, ""))
+        media_type = media_type or {"proofy": "application/json", "cliova": "text/csv"}[vendor]
+        rows = hook.read_results("b-1", io.BytesIO(content), media_type, is_measured=is_measured, **maps)
+        return [as_record(row, vendor) for row in rows]
+
+    return records
+
+
+def as_record(row: Row, vendor: str = "proofy") -> dict[str, Any]:
+    email, finding = row
+    return {"email": email, **finding.as_dict(vendor, "b-1")}
+
+
+def written(rows: Iterable[Row], result_format: str, folder: Path) -> bytes:
+    """Return a file of rows."""
+    spool = Spool(folder, "test")
+    try:
+        write_rows(rows, [(open_writer(result_format, spool, "proofy", "b-1"), frozenset(Verdict))], Tally())
+        return spool.rewound().read()
+    finally:
+        spool.close()
+
+
+def read_back(content: bytes, result_format: str) -> list[dict[str, Any]]:
+    """Read a file of rows as any consumer would."""
+    if result_format == "parquet":
+        from pyarrow import BufferReader
+        from pyarrow.parquet import read_table
+
+        return read_table(BufferReader(content)).to_pylist()
+    if result_format == "jsonl":
+        return [json.loads(line) for line in content.decode().split("\n")[:-1]]
+    table = list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
+    assert table[0] == list(COLUMNS)
+    return [_from_csv(dict(zip(COLUMNS, line, strict=True))) for line in table[1:]]
+
+
+def _from_csv(record: dict[str, str]) -> dict[str, Any]:
+    words = {"true": True, "false": False, "": None}
+    return {name: words[value] if name in FLAGS else value or None for name, value in record.items()}

@@ -1,0 +1,130 @@
+"""Words and flags to verdicts and reasons: the tables, row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.hooks import cliova, proofy
+from airflow_provider_emailverify.results.findings import Findings, compact, flag
+from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Reason, Verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning"),
+    [
+        *((value, True) for value in (True, "true", "True", " TRUE ", "yes", "Y", "1", 1, 1.0)),
+        *((value, False) for value in (False, "false", "FALSE", "no", "n", "0", 0)),
+        *((value, None) for value in (None, "", "unknown", "None", "null", "maybe", 2, -1, [], {}, [True], "0.0")),
+    ],
+)
+def test_a_flag_is_true_false_or_not_said(value: Any, meaning: bool | None) -> None:
+    assert flag(value) is meaning
+
+
+@pytest.mark.parametrize("word", ["catch all", "Catch-All", "CATCH_ALL", "catchAll", " catch--all "])
+def test_words_are_compared_without_case_and_separators(word: str) -> None:
+    assert compact(word) == "catchall"
+
+
+@pytest.mark.parametrize(
+    ("word", "flags", "verdict", "reason"),
+    [
+        # The vendor's own word decides the verdict, whatever the flags say.
+        ("valid", {}, "deliverable", "accepted"),
+        ("valid", {"role": True, "smtp_deliverable": False, "disposable": True}, "deliverable", "accepted"),
+        ("VALID", {}, "deliverable", "accepted"),
+        # Flags choose the reason; the first that matches.
+        ("invalid", {"syntax_valid": False, "mx_found": False}, "undeliverable", "invalid_syntax"),
+        ("invalid", {"mx_found": False, "disabled": True}, "undeliverable", "no_mx"),
+        ("invalid", {"mx_found": True, "mx_accepts_mail": False}, "undeliverable", "no_mx"),
+        ("invalid", {"disabled": True, "smtp_connectable": False}, "undeliverable", "disabled"),
+        ("invalid", {"smtp_connectable": False, "smtp_deliverable": False}, "undeliverable", "no_connect"),
+        ("invalid", {"smtp_connectable": True, "smtp_deliverable": False}, "undeliverable", "rejected"),
+        ("invalid", {"smtp_deliverable": True}, "undeliverable", "other"),
+        ("invalid", {}, "undeliverable", "other"),
+        ("risky", {"spam_trap": True, "disposable": True}, "risky", "spam_trap"),
+        ("risky", {"disposable": True, "catch_all": True}, "risky", "disposable"),
+        ("risky", {"catch_all": True, "mailbox_full": True}, "risky", "catch_all"),
+        ("risky", {"mailbox_full": True, "no_reply": True}, "risky", "mailbox_full"),
+        ("risky", {"no_reply": True, "role": True}, "risky", "no_reply"),
+        ("risky", {"role": True}, "risky", "role"),
+        ("risky", {"free": True}, "risky", "other"),
+        ("risky", {}, "risky", "other"),
+        ("unknown", {"smtp_connectable": False}, "unknown", "no_connect"),
+        ("unknown", {"smtp_connectable": True}, "unknown", "other"),
+        ("unknown", {}, "unknown", "other"),
+    ],
+)
+def test_proofys_words_and_flags(word: str, flags: dict[str, Any], verdict: str, reason: str) -> None:
+    found = Findings(proofy._WORDS).make(word, **flags)
+
+    assert (found.verdict, found.reason, found.vendor_status, found.known) == (verdict, reason, word, True)
+
+
+@pytest.mark.parametrize("word", ["gold", "valid!x", "", "  ", None, [], {}, True, 7])
+def test_an_unknown_word_is_an_unknown_verdict_that_keeps_the_word(word: Any) -> None:
+    found = Findings(proofy._WORDS).make(word, smtp_connectable=False, catch_all=True)
+
+    kept = word if isinstance(word, str) and word.strip() else {True: "1", 7: "7"}.get(word) if word else None
+    assert (found.verdict, found.reason, found.vendor_status, found.known) == ("unknown", "other", kept, False)
+    assert found.catch_all is True
+
+
+@pytest.mark.parametrize(
+    ("word", "verdict", "reason"),
+    [
+        *((word, "deliverable", "accepted") for word in ("Valid", "Deliverable", "OK", "safe", "Safe to Send")),
+        *((word, "undeliverable", "other") for word in ("INVALID", "undeliverable", "not-deliverable", "rejected")),
+        *((word, "unknown", "other") for word in ("Unknown", "unverifiable", "inconclusive")),
+        ("risky", "risky", "other"),
+        ("catch-all", "risky", "catch_all"),
+        ("accept_all", "risky", "catch_all"),
+        ("Disposable", "risky", "disposable"),
+        ("role-based", "risky", "role"),
+        ("spamtrap", "risky", "spam_trap"),
+        ("do_not_mail", "risky", "do_not_send"),
+    ],
+)
+def test_likely_words_of_cliova(word: str, verdict: str, reason: str) -> None:
+    found = Findings(cliova._WORDS, None, cliova._REASONS).make(word)
+
+    assert (found.verdict, found.reason, found.known) == (verdict, reason, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("No MX Records", "no_mx"),
+        ("full_inbox", "mailbox_full"),
+        ("Greylisted", "greylisted"),
+        ("gold", "no_mx"),
+    ],
+)
+def test_the_vendors_own_reason_goes_before_the_flags(said: str, reason: str) -> None:
+    assert Findings(cliova._WORDS, None, cliova._REASONS).make("invalid", said, mx_found=False).reason == reason
+
+
+def test_the_users_words_go_before_the_vendors() -> None:
+    findings = Findings(proofy._WORDS, {"Gold": "deliverable", "valid": "Risky"})
+
+    assert findings.make("GOLD").verdict is Verdict.DELIVERABLE
+    assert findings.make("valid", catch_all=True).reason is Reason.CATCH_ALL
+
+
+def test_a_map_to_no_verdict_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="to deliverable, undeliverable, risky, unknown, and to nothing else"):
+        Findings(proofy._WORDS, {"gold": "superb"})
+
+
+def test_half_a_character_in_a_word_does_not_reach_the_file() -> None:
+    assert Findings(proofy._WORDS).make("gold\ud800").vendor_status == "gold?"
+
+
+def test_every_column_of_a_finding_is_in_the_schema_and_in_order() -> None:
+    record = Findings(proofy._WORDS).make("valid").as_dict("proofy", "b-1")
+
+    assert ["email", *record] == list(COLUMNS)
+    assert list(record)[-len(FLAGS) :] == list(FLAGS)

@@ -40,7 +40,7 @@ def lineage(hook: EmailVerifyHook, landed: Landed) -> Any:
         inputs=[Dataset(namespace=f"{url.scheme}://{url.netloc}", name=f"batches/{landed.summary['batch_id']}")],
         outputs=[
             OutputDataset(
-                *_names(file.destination.asset_uri),
+                *dataset_name(file.destination.asset_uri),
                 facets=facets,
                 outputFacets={
                     "outputStatistics": OutputStatisticsOutputDatasetFacet(
@@ -53,8 +53,12 @@ def lineage(hook: EmailVerifyHook, landed: Landed) -> Any:
     )
 
 
-def _names(uri: str) -> tuple[str, str]:
-    """Return namespace and name by OpenLineage's naming rules: ``s3://bucket`` and ``key``; ``file`` and a path."""
+def dataset_name(uri: str) -> tuple[str, str]:
+    """
+    Return namespace and name by OpenLineage's naming rules: ``s3://bucket`` and ``key``; ``file`` and a path.
+
+    :param uri: the URI without a connection.
+    """
     scheme, _, rest = uri.partition("://")
     if scheme == "file":
         return "file", rest

@@ -43,7 +43,6 @@ def publish_together(
     try:
         for _, destination in everything:
             before.append(_Before(destination))
-            before[-1].keep()
         if marker:
             before[-1].withdraw()
         uris = [publish(spool, destination) for spool, destination in everything]
@@ -64,7 +63,7 @@ class _Before:
         self._path: str = destination.path.path
         folder, slash, name = self._path.rpartition("/")
         self._aside = f"{folder}{slash}.{name}.before"
-        self._existed = False
+        self._existed = self._keep()
 
     @property
     def _files(self) -> AbstractFileSystem:
@@ -74,13 +73,15 @@ class _Before:
             return fsspec.filesystem("file")
         return self._destination.file_system
 
-    def keep(self) -> None:
+    def _keep(self) -> bool:
         try:
             self._files.invalidate_cache()
-            if self._files.exists(self._path):
-                self._files.cp_file(self._path, self._aside)
-                self._existed = True
+            if not self._files.exists(self._path):
+                return False
+            self._files.cp_file(self._path, self._aside)
+            return True
         except Exception as error:
+            self.drop()
             raise StorageError(
                 f"Cannot keep what is at {self._destination.uri} until all files are published: "
                 f"{type(error).__name__}: {error}. Nothing was changed."
@@ -110,6 +111,6 @@ class _Before:
             )
 
     def drop(self) -> None:
-        if self._existed:
-            with contextlib.suppress(Exception):  # the next try replaces it
-                self._files.rm_file(self._aside)
+        # There is one also if a process was killed before this one; if it cannot go, the next try replaces it.
+        with contextlib.suppress(Exception):
+            self._files.rm_file(self._aside)

@@ -118,6 +118,18 @@ def test_the_outlets_events_carry_the_summary(vendors: SandboxServer, tmp_path: 
         ({"vendor": "cliova", "download_options": {"only": 1}}, "'only'; it has output, verified_only"),
         ({"vendor": "cliova", "download_options": {"output": "xml"}}, "output is 'csv' or 'json'"),
         ({"output_format": "xls"}, "output_format"),
+        ({"output_format": "csv", "verdicts": ["good"]}, "verdicts is a list of deliverable, .* not \\['good'\\]"),
+        ({"output_format": "csv", "verdicts": []}, "verdicts is a list of"),
+        ({"output_format": "csv", "column_map": {"email": "x"}}, "Proofy has no map 'column_map'; it has status_map"),
+        (
+            {"output_format": "csv", "status_map": {"gold": "superb"}},
+            "status_map maps the vendor's words",
+        ),
+        ({"output_format": "csv", "vendor": "cliova", "column_map": {"e": "x"}}, "not 'e'"),
+        ({"output_format": "csv", "split_by_verdict": True, "destination": "file:///tmp/x.csv"}, "end it with a slash"),
+        ({"split_by_verdict": True}, "set output_format to csv, jsonl or parquet"),
+        ({"report": True}, "set output_format to csv, jsonl or parquet"),
+        ({"keep_vendor_file": True}, "set output_format to csv, jsonl or parquet"),
         ({"batch_id": ""}, "batch id is empty"),
         ({"destination": ""}, "destination is empty"),
     ],
@@ -155,6 +167,9 @@ def test_the_arguments_are_kept_as_they_are_given() -> None:
         "conn_id": "{{ b }}",
         "destination": "{{ c }}",
         "download_options": {"d": "{{ e }}"},
+        "verdicts": ["{{ f }}"],
+        "column_map": {"email": "{{ g }}"},
+        "status_map": {"{{ h }}": "risky"},
     }
 
     made = EmailVerifyDownloadOperator(task_id="download", **given)

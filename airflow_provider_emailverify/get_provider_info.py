@@ -1,19 +1,36 @@
 """
 What Airflow reads to discover this provider: pure data.
 
-Airflow imports this module while its own configuration is still being set up, so nothing is imported here.
+Airflow imports this module while its own configuration is still being set up, so nothing of anybody else is
+imported here.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 _PACKAGE = "airflow_provider_emailverify"
 
 
-def connection_form(base_url: str) -> dict[str, Any]:
+_MAPS = {
+    "status_map": {
+        "label": "Verdicts of words",
+        "description": 'JSON object: words of the vendor that are not known, such as {"greylisted": "unknown"}',
+        "schema": {"type": ["string", "null"]},
+    },
+    "column_map": {
+        "label": "Columns",
+        "description": 'JSON object: which headers hold which columns, such as {"email": "E-Mail", "verdict": "Outcome"}',
+        "schema": {"type": ["string", "null"]},
+    },
+}
+
+
+def connection_form(base_url: str, maps: Iterable[str] = ("status_map",)) -> dict[str, Any]:
     """
-    Return the connection form that all vendors share, in the words of Airflow's provider metadata.
+    Return the connection form of a vendor, in the words of Airflow's provider metadata.
 
     :param base_url: shown as the placeholder of Host.
+    :param maps: what the user can map of this vendor's results.
     """
     return {
         "ui-field-behaviour": {
@@ -37,6 +54,7 @@ def connection_form(base_url: str) -> dict[str, Any]:
                 "description": "How often a request that may be repeated is sent, the first time included; 4 if empty",
                 "schema": {"type": ["integer", "null"], "minimum": 1},
             },
+            **{name: _MAPS[name] for name in maps},
         },
     }
 
@@ -70,7 +88,7 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": "cliova",
                 "hook-class-name": f"{_PACKAGE}.hooks.cliova.CliovaHook",
                 "hook-name": "Cliova",
-                **connection_form("https://api.cliova.com/v1"),
+                **connection_form("https://api.cliova.com/v1", ("status_map", "column_map")),
             },
         ],
         "hooks": modules("hooks.base", "hooks.proofy", "hooks.cliova"),

@@ -35,7 +35,7 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_emailverify.get_provider_info import connection_form
-from airflow_provider_emailverify.hooks.settings import EXTRAS, ConnectionSettings, read_connection
+from airflow_provider_emailverify.hooks.settings import EXTRAS, MAPS, ConnectionSettings, read_connection
 from airflow_provider_emailverify.results.findings import words_of
 from airflow_provider_emailverify.results.tables import headers_of
 
@@ -184,19 +184,22 @@ class EmailVerifyHook(BaseHook):
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the connection form's own fields for Airflow before 3.2, from the declared ones."""
         from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from wtforms import FloatField, IntegerField
+        from wtforms import FloatField, IntegerField, StringField
         from wtforms.validators import NumberRange, Optional
 
+        kinds = {"integer": IntegerField, "number": FloatField, "string": StringField}
+
         def widget(field: dict[str, Any]) -> Any:
-            kind = IntegerField if "integer" in field["schema"]["type"] else FloatField
-            return kind(
+            kind = field["schema"]["type"][0]
+            limits = [] if kind == "string" else [NumberRange(min=field["schema"].get("minimum", 0))]
+            return kinds[kind](
                 field["label"],
                 description=field["description"],
-                validators=[Optional(), NumberRange(min=field["schema"].get("minimum", 0))],
+                validators=[Optional(), *limits],
                 widget=BS3TextFieldWidget(),
             )
 
-        fields = connection_form(cls.default_base_url)["conn-fields"]
+        fields = connection_form(cls.default_base_url, sorted(cls.extras & MAPS))["conn-fields"]
         return {name: widget(field) for name, field in fields.items()}
 
     def test_connection(self) -> tuple[bool, str]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_emailverify.exceptions import ConnectionConfigError
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.hooks.cliova import CliovaHook
+from airflow_provider_emailverify.hooks.proofy import ProofyHook
 from airflow_provider_emailverify.hooks.settings import ConnectionSettings, read_connection
 
 DEFAULT = "https://apis.proofy.io/v1"
@@ -100,3 +104,28 @@ def test_blanks_around_the_key_are_no_part_of_it() -> None:
 
 def test_the_settings_do_not_show_the_key() -> None:
     assert "k3y" not in repr(read())
+
+
+@pytest.mark.parametrize("given", [{"gold": "deliverable"}, '{"gold": "deliverable"}'])
+def test_a_map_is_an_object_or_the_text_of_a_form(given: Any, connect: Callable[..., str]) -> None:
+    hook = EmailVerifyHook.get_hook(connect("proofy", "", status_map=given))
+
+    assert hook.user_map("status_map", {"silver": "risky"}) == {"gold": "deliverable", "silver": "risky"}
+    assert hook.user_map("status_map", {"gold": "risky"}) == {"gold": "risky"}
+
+
+@pytest.mark.parametrize("given", ["gold", "[]", [], {"gold": 1}, 7, "null"])
+def test_a_map_of_something_else_is_refused(given: Any, connect: Callable[..., str]) -> None:
+    hook = EmailVerifyHook.get_hook(connect("proofy", "", status_map=given))
+
+    with pytest.raises(ConnectionConfigError, match="'status_map' is not a JSON object that maps texts to texts"):
+        hook.user_map("status_map", None)
+
+
+def test_only_a_vendor_with_unknown_columns_takes_a_column_map(connect: Callable[..., str]) -> None:
+    connect("proofy", "", column_map={"email": "mail"})
+    connect("cliova", "", column_map={"email": "mail"})
+
+    assert CliovaHook().user_map("column_map", None) == {"email": "mail"}
+    with pytest.raises(ConnectionConfigError, match="unknown field 'column_map'"):
+        ProofyHook().user_map("status_map", None)

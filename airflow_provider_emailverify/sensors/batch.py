@@ -158,8 +158,10 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         except AirflowException as outcome:
             cause = outcome.__cause__ if isinstance(outcome, AirflowSkipException) else outcome
             timed_out = isinstance(cause, AirflowSensorTimeout) or str(cause) == _TIMED_OUT
-            if self.soft_fail or not timed_out:
+            if not timed_out:
                 raise
+            if self.soft_fail:  # Airflow 3.0 fails instead
+                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from cause
             if self.execution_timeout and self.execution_timeout.total_seconds() < self.timeout:
                 self._end(AirflowTaskTimeout(f"Waited for longer than execution_timeout, {self.execution_timeout}."))
             raise AirflowSensorTimeout(f"Batch {self.batch_id!r} was not ready within {self.timeout:g} s.") from None

@@ -32,6 +32,8 @@ UV_NAMES = {
     "cert": "SSL_CERT_FILE",
     "proxy": "ALL_PROXY",
 }
+# What pip has to choose first, or it tries release after release of Airflow's Amazon provider instead.
+PIP_CHOOSES_FIRST = ("aiobotocore[boto3]",)
 NO_NETWORK = re.compile(
     r"NewConnectionError|ConnectTimeout|ReadTimeout|ConnectionResetError|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED"
     r"|name resolution|Network is unreachable|Connection (refused|reset)"
@@ -70,8 +72,13 @@ class Environment:
         uv = self._make(base)
         if uv and self._run(uv, "pip", "install", "--python", self.python, *requirements, **self._uv_settings()):
             return
-        if (uv and self._has_no_network) or not self._run(self.python, "-m", "pip", "install", *requirements):
+        if (uv and self._has_no_network) or not self._install_with_pip(*requirements):
             raise SetupError(self._reason("what the project needs"))
+
+    def _install_with_pip(self, *requirements: str) -> bool:
+        """Install without uv; older versions of pip take hours to choose releases of all that Airflow needs."""
+        pip = (self.python, "-m", "pip", "install")
+        return self._run(*pip, "--upgrade", "pip") and self._run(*pip, *PIP_CHOOSES_FIRST, *requirements)
 
     def _make(self, base: str) -> str | None:
         """Make the environment, with pip in it, and return the path of uv; None if it cannot be had."""

@@ -11,9 +11,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -36,15 +37,19 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.rate_limit import RateLimit
 from airflow_provider_emailverify.redaction import Redactor
-from airflow_provider_emailverify.transport import ResponseBody, TargetAdapter, request_target
+from airflow_provider_emailverify.transport import OneStepSession, ResponseBody, TargetAdapter, request_target
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 # All answers but results are small; a larger one is no answer to the question.
 MAX_JSON_BYTES = 16 * 1024 * 1024
 # A vendor that asks for a longer pause gets it from the caller, who can free the worker meanwhile.
 MAX_PAUSE_SECONDS = 60.0
+
+# Whether somebody further up repeats what is done here, so that the attempts do not multiply.
+_repeated_above: ContextVar[bool] = ContextVar("repeated_above", default=False)
 
 # Decoded JSON: what it holds is for the vendor's hook to check.
 JSON = Any
@@ -61,7 +66,7 @@ class VendorClient:
     :param key_param: the query parameter that carries the key.
     :param key: the key.
     :param error_for: tells which error an answer stands for.
-    :param timeout: seconds that the vendor may stay silent, and that a short answer may take in all.
+    :param timeout: seconds that the vendor may stay silent, and that the body of a short answer may take in all.
     :param max_attempts: how often a request that may be repeated is sent, the first time included.
     :param requests_per_minute: the limit that this client keeps to; None for no limit.
     """
@@ -86,26 +91,39 @@ class VendorClient:
         self._auth = {key_param: key}
         self._error_for = error_for
         self._limit = RateLimit(requests_per_minute) if requests_per_minute else None
-        self._session = requests.Session()
+        self._session = OneStepSession()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, TargetAdapter(pool_maxsize=64))
         self._session.headers["User-Agent"] = f"airflow-provider-emailverify/{__version__}"
         self._session.headers["Accept-Encoding"] = "gzip"
         # A callable that changes nothing keeps requests from sending what ~/.netrc has for this host.
         self._session.auth = lambda request: request
+        # Plain HTTP is for this machine, and a proxy elsewhere would see the key.
+        self._session.trust_env = not self.base_url.startswith("http://")
 
     def close(self) -> None:
         """Close the connections. The client stays usable and opens new ones."""
         self._session.close()
 
-    def retrying(self) -> tenacity.Retrying:
+    def repeat(self, action: Callable[[], T]) -> T:
         """
-        Return the policy for requests that may be repeated.
+        Do something that may be repeated, and return what it returns.
 
-        Resets, time-outs, cut bodies, 429 and 5xx are tried again after a jittered exponential pause, or after
-        the pause that the vendor asks for if that is at most a minute.
+        After resets, time-outs, cut bodies, 429 and 5xx it is done again, after a jittered exponential pause, or
+        after the pause that the vendor asks for if that is at most a minute. Requests in it are not repeated by
+        themselves.
+
+        :param action: what to do.
         """
-        return self._retrying(RateLimitedError, VendorUnavailableError, IncompleteResponseError)
+
+        def once() -> T:
+            token = _repeated_above.set(True)
+            try:
+                return action()
+            finally:
+                _repeated_above.reset(token)
+
+        return self._retrying(RateLimitedError, VendorUnavailableError, IncompleteResponseError)(once)
 
     def request_json(
         self,
@@ -139,14 +157,15 @@ class VendorClient:
                     return self._payload(response, what, batch_id)
             except (RateLimitedError, VendorUnreachableError):  # the vendor took nothing
                 raise
-            except TransientError as error:
+            except TransientError as error:  # every other error is a refusal
                 if not spends_credits:
                     raise
                 problem = str(error).removesuffix(error.advice).rstrip()
                 raise SubmissionUnknownError(f"{problem} {SubmissionUnknownError.advice}") from None
 
-        policy = self._retrying(RateLimitedError, VendorUnreachableError) if spends_credits else self.retrying()
-        return policy(once)
+        if spends_credits:
+            return self._retrying(RateLimitedError, VendorUnreachableError)(once)
+        return self.repeat(once)
 
     def send(self, method: str, path: str, *, batch_id: str | None = None) -> None:
         """
@@ -157,17 +176,26 @@ class VendorClient:
         :param batch_id: the batch in question, for messages; without one, a 404 stands for no unknown batch.
         :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
         """
+        what = self._describe(method, path, batch_id)
+        is_repeated = False
 
         def once() -> None:
-            with self._send(self._describe(method, path, batch_id), method, path, batch_id, None):
-                pass
+            nonlocal is_repeated
+            try:
+                with self._send(what, method, path, batch_id, None) as response:
+                    self.check(response.status_code, self._any_json(response, what), what, batch_id)
+            except BatchNotFoundError:
+                if method != "DELETE" or not is_repeated:  # else the first attempt has done it, and its answer got lost
+                    raise
+            finally:
+                is_repeated = True
 
-        self.retrying()(once)
+        self.repeat(once)
 
     @contextmanager
     def stream(self, path: str, *, batch_id: str, params: Mapping[str, str] | None = None) -> Iterator[ResponseBody]:
         """
-        Send one GET and hand out its body as it arrives. To repeat it, wrap it in :meth:`retrying`.
+        Send one GET and hand out its body as it arrives. To repeat it, wrap it in :meth:`repeat`.
 
         :param path: what follows the base URL, each segment quoted already.
         :param batch_id: the batch in question, for messages.
@@ -213,7 +241,7 @@ class VendorClient:
             return isinstance(error, errors) and (error.retry_after or 0) <= MAX_PAUSE_SECONDS
 
         return tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self.max_attempts),
+            stop=tenacity.stop_after_attempt(1 if _repeated_above.get() else self.max_attempts),
             wait=_pause,
             retry=tenacity.retry_if_exception(worth_it),
             before_sleep=self._log_retry,
@@ -253,13 +281,13 @@ class VendorClient:
                     stream=True,
                     **body,
                 )
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, OverflowError) as error:
             raise self._no_answer(what, error) from None
         with response:
             self._check_status(response, what, batch_id)
             yield response
 
-    def _no_answer(self, what: str, error: requests.RequestException) -> VendorUnavailableError:
+    def _no_answer(self, what: str, error: Exception) -> VendorUnavailableError:
         reason = getattr(error.args[0], "reason", None) if error.args else None
         host = urlsplit(self.base_url).netloc
         if isinstance(error, requests.ReadTimeout):
@@ -275,18 +303,25 @@ class VendorClient:
     def _check_status(self, response: requests.Response, what: str, batch_id: str | None) -> None:
         status = response.status_code
         if 300 <= status < 400:
-            target = urlsplit(response.headers.get("Location", "")).hostname or "another path"
+            try:
+                target = urlsplit(response.headers.get("Location", "")).hostname or "another path"
+            except ValueError:
+                target = "no URL at all"
             raise UnexpectedResponseError(
                 f"{what} answered {status}, a redirect to {self.redact(target)}. It was not followed, because the "
                 "key would go along. Put the vendor's own base URL into the connection's Host."
             )
         if status < 400:
             return
+        pause = _retry_after(response.headers.get("Retry-After"))
+        self.check(status, self._any_json(response, what), what, batch_id, pause)
+
+    def _any_json(self, response: requests.Response, what: str) -> JSON:
+        """Return the JSON of an answer whose status says enough; None if it has none."""
         try:
-            payload = json.loads(self._read(response, what))
+            return json.loads(self._read(response, what))
         except (EmailVerifyError, ValueError, RecursionError):
-            payload = None  # the status says enough
-        self.check(status, payload, what, batch_id, _retry_after(response.headers.get("Retry-After")))
+            return None
 
     def _payload(self, response: requests.Response, what: str, batch_id: str | None) -> JSON:
         content = self._read(response, what)
@@ -320,8 +355,8 @@ def _retry_after(value: str | None) -> float | None:
         return float(value)
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())

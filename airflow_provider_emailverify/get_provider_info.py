@@ -19,7 +19,7 @@ _MAPS = {
     },
     "column_map": {
         "label": "Columns",
-        "description": 'JSON object: which headers hold which columns, such as {"email": "E-Mail", "verdict": "Outcome"}',
+        "description": 'JSON object: which headers hold which columns, such as {"email": "E-Mail"}',
         "schema": {"type": ["string", "null"]},
     },
 }

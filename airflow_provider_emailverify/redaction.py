@@ -9,8 +9,13 @@ from urllib.parse import quote, quote_plus
 
 #: What stands where an address was.
 ADDRESS = "<address>"
-# An address, also percent-encoded, with a quoted or a bare local part.
-_ADDRESS = re.compile(r"""(?:"[^"]*"|[^\s"'<>(),;:=&?/]+)(?:@|%40)[^\s"'<>(),;:&]+""", re.IGNORECASE)
+# An address, also percent-encoded, with a quoted or a bare local part. It is sought from where a word begins only:
+# from every character of a long word, the search would take the square of its length.
+_ADDRESS = re.compile(
+    r"""(?:"[^"]*"|(?<![^\s"'<>(),;:=&?/])[^\s"'<>(),;:=&?/]+?)(?:@|%40)[^\s"'<>(),;:&]+""", re.IGNORECASE
+)
+# Longer texts are no messages; a word that this cuts goes whole, so that half a key cannot stay.
+_MOST_CHARACTERS = 4000
 
 
 def renderings(secret: str) -> list[str]:
@@ -36,8 +41,14 @@ def without_addresses(text: str, limit: int = 300) -> str:
     :param text: what somebody else wrote.
     :param limit: characters at most; the cut comes after the redaction, so that half an address cannot stay.
     """
-    text = " ".join(_ADDRESS.sub(ADDRESS, text).split())
+    text = " ".join(_ADDRESS.sub(ADDRESS, _beginning(text)).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _beginning(text: str) -> str:
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return text[:_MOST_CHARACTERS].rpartition(" ")[0]
 
 
 class Redactor:
@@ -58,4 +69,4 @@ class Redactor:
         :param text: what somebody else wrote.
         :param limit: characters at most; the cut comes after the redaction, so that half a key cannot stay.
         """
-        return without_addresses(self._secret.sub("***", text), limit)
+        return without_addresses(self._secret.sub("***", _beginning(text)), limit)

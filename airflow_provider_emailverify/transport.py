@@ -86,6 +86,13 @@ class TargetAdapter(HTTPAdapter):
         return manager if known else _equip(manager)
 
 
+class OneStepSession(requests.Session):
+    """A session that never looks where a redirect leads: requests does so even when it is told not to follow."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None."""
+
+
 class ResponseBody:
     """
     The body of an answer as it arrives: iterate once over chunks of at most 1 MiB, gzip undone.
@@ -99,16 +106,13 @@ class ResponseBody:
     def __init__(self, response: requests.Response, what: str) -> None:
         self._response = response
         self._what = what
+        #: Whether the answer says where it ends. If not, a cut can be told from the content only.
+        self.is_measured: bool = response.raw.chunked or response.raw.length_remaining is not None
 
     @property
     def media_type(self) -> str:
         """The media type in lower case, without parameters; "" when the vendor does not say."""
         return str(self._response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether the answer says where it ends. If not, a cut can be told from the content only."""
-        return "Content-Length" in self._response.headers or "Transfer-Encoding" in self._response.headers
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the decoded chunks."""

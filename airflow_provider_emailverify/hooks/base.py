@@ -1,4 +1,4 @@
-"""From an Airflow connection to a vendor: what all vendors share, and the contract that each one fulfils."""
+"""The contract that each vendor fulfils, and what all of them share."""
 
 from __future__ import annotations
 
@@ -8,39 +8,24 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowNotFoundException,
-    BaseHook,
-    mask_secret,
-)
-
 from airflow_provider_emailverify.batches import BatchState, BatchStatus
 from airflow_provider_emailverify.exceptions import (
-    AuthenticationError,
     BatchFailedError,
     BatchNotFoundError,
     BatchNotReadyError,
-    ConnectionConfigError,
     EmailVerifyError,
-    InsufficientCreditsError,
     InvalidRequestError,
-    RateLimitedError,
     UnexpectedResponseError,
     UnsupportedOperationError,
-    VendorUnavailableError,
 )
-from airflow_provider_emailverify.get_provider_info import connection_form
-from airflow_provider_emailverify.hooks.settings import EXTRAS, MAPS, ConnectionSettings, read_connection
+from airflow_provider_emailverify.hooks.connected import ConnectedHook
 from airflow_provider_emailverify.results.findings import words_of
 from airflow_provider_emailverify.results.tables import headers_of
 
 if TYPE_CHECKING:
-    from airflow_provider_emailverify.client import JSON, VendorClient
     from airflow_provider_emailverify.results.schema import Row
     from airflow_provider_emailverify.storage import Spool
     from airflow_provider_emailverify.transport import ResponseBody
@@ -48,17 +33,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NOT_OPTIONS = frozenset({"batch_id", "file", "media_type", "is_measured"})
-
-_STATUS_ERRORS: dict[int, type[EmailVerifyError]] = {
-    401: AuthenticationError,
-    402: InsufficientCreditsError,
-    403: AuthenticationError,
-    404: BatchNotFoundError,
-    408: VendorUnavailableError,
-    410: BatchNotFoundError,
-    425: VendorUnavailableError,
-    429: RateLimitedError,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +50,7 @@ class Download:
     expected_rows: int | None = None
 
 
-class EmailVerifyHook(BaseHook):
+class EmailVerifyHook(ConnectedHook):
     """
     Talk to one vendor through one Airflow connection.
 
@@ -87,120 +61,12 @@ class EmailVerifyHook(BaseHook):
     :param conn_id: the Airflow connection; Password holds the key, Host may replace the base URL.
     """
 
-    conn_name_attr: str = "conn_id"
-    #: How Airflow calls the vendor: in connections, in the UI, and by default.
-    conn_type: str
-    hook_name: str
-    default_conn_name: str
-    #: The vendor's API, without a slash at its end.
-    default_base_url: ClassVar[str]
-    #: The query parameter that carries the key.
-    key_param: ClassVar[str]
     #: Addresses in one batch at most; None when the vendor documents no limit.
     max_batch_size: ClassVar[int | None] = None
-    #: Requests a minute at most; None when the vendor documents no limit.
-    requests_per_minute: ClassVar[float | None] = None
     #: Batches that the vendor works on at the same time; None when it documents no limit.
     max_parallel_batches: ClassVar[int | None] = None
     #: The vendor's words for the state of a batch, in lower case with single spaces.
     states: ClassVar[dict[str, BatchState]]
-    #: Words by which an error message of the vendor speaks of the balance.
-    credit_words: ClassVar[re.Pattern[str]] = re.compile(r"\b(credits?|balance|quota)\b", re.IGNORECASE)
-    #: The names that a connection's Extra may hold.
-    extras: ClassVar[frozenset[str]] = EXTRAS
-
-    def __init__(self, conn_id: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.conn_id = conn_id or self.default_conn_name
-
-    # --- connection ---
-
-    @classmethod
-    def get_hook(cls, conn_id: str, hook_params: dict[str, Any] | None = None) -> EmailVerifyHook:
-        """
-        Return the hook of the vendor that the connection's type names.
-
-        :param conn_id: the Airflow connection.
-        :param hook_params: keyword arguments for the hook's constructor.
-        :raises ConnectionConfigError: no such connection, or one of a type that is no e-mail verification vendor.
-        """
-        connection = _get_connection(conn_id)
-        try:
-            hook = connection.get_hook(hook_params=hook_params)
-        except (AirflowException, ImportError):  # no provider knows the type, or one that is not whole does
-            hook = None
-        if not isinstance(hook, EmailVerifyHook):
-            raise ConnectionConfigError(
-                f"Connection {conn_id!r}: its Connection Type is {connection.conn_type!r}, which is no e-mail "
-                "verification vendor; set it to proofy, cliova or another vendor's type."
-            )
-        return hook
-
-    def get_conn(self) -> VendorClient:
-        """
-        Return the client of this connection, made on first use.
-
-        :raises ConnectionConfigError: the connection is missing or cannot be used.
-        """
-        return self.client
-
-    @cached_property
-    def settings(self) -> ConnectionSettings:
-        """What this connection says, read on first use."""
-        connection = _get_connection(self.conn_id)
-        settings = read_connection(
-            connection,
-            conn_type=self.conn_type,
-            default_base_url=self.default_base_url,
-            extras=self.extras,
-        )
-        if settings.key != connection.password:  # Airflow masks the password as it stands, blanks and all
-            mask_secret(settings.key)
-        return settings
-
-    @cached_property
-    def client(self) -> VendorClient:
-        """The client of this connection, made on first use."""
-        # Imported here because DAG files import hooks all day and need no HTTP.
-        from airflow_provider_emailverify.client import VendorClient
-
-        settings = self.settings
-        return VendorClient(
-            name=f"{self.hook_name} (connection {self.conn_id!r})",
-            base_url=settings.base_url,
-            key_param=self.key_param,
-            key=settings.key,
-            error_for=self.error_for,
-            **{"requests_per_minute": self.requests_per_minute, **settings.options},
-        )
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the connection form's behaviour for Airflow before 3.2, from the declared one."""
-        behaviour = connection_form(cls.default_base_url)["ui-field-behaviour"]
-        return {name.replace("-", "_"): value for name, value in behaviour.items()}
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the connection form's own fields for Airflow before 3.2, from the declared ones."""
-        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from wtforms import FloatField, IntegerField, StringField
-        from wtforms.validators import NumberRange, Optional
-
-        kinds = {"integer": IntegerField, "number": FloatField, "string": StringField}
-
-        def widget(field: dict[str, Any]) -> Any:
-            kind = field["schema"]["type"][0]
-            limits = [] if kind == "string" else [NumberRange(min=field["schema"].get("minimum", 0))]
-            return kinds[kind](
-                field["label"],
-                description=field["description"],
-                validators=[Optional(), *limits],
-                widget=BS3TextFieldWidget(),
-            )
-
-        fields = connection_form(cls.default_base_url, sorted(cls.extras & MAPS))["conn-fields"]
-        return {name: widget(field) for name, field in fields.items()}
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -309,38 +175,6 @@ class EmailVerifyHook(BaseHook):
         """
         raise self._unsupported("to verify a single address")
 
-    def error_for(self, status: int, payload: JSON) -> tuple[type[EmailVerifyError], str] | None:
-        """
-        Tell which error an answer stands for.
-
-        :param status: the HTTP status.
-        :param payload: the decoded JSON; None if there is none.
-        :return: the class of the error and the vendor's own message; None for no error.
-        """
-        message = self.error_message(payload) or ""
-        speaks_of_credits = bool(self.credit_words.search(re.sub(r"\S+@\S+", "", message)))
-        if status >= 500:
-            return VendorUnavailableError, message
-        if status == 400 and speaks_of_credits:
-            return InsufficientCreditsError, message
-        if status >= 400:
-            return _STATUS_ERRORS.get(status, InvalidRequestError), message
-        if self.is_error(payload):
-            return InsufficientCreditsError if speaks_of_credits else UnexpectedResponseError, message
-        return None
-
-    def error_message(self, payload: JSON) -> str | None:
-        """Return the vendor's own words out of an error answer: ``message``, ``error.message`` or ``error``."""
-        if not isinstance(payload, dict):
-            return None
-        error = payload.get("error")
-        inner = error.get("message") if isinstance(error, dict) else error
-        return next((text for text in (payload.get("message"), inner) if isinstance(text, str) and text), None)
-
-    def is_error(self, payload: JSON) -> bool:
-        """Tell whether the JSON of an answer with a status of success is an error all the same."""
-        return isinstance(payload, dict) and bool(payload.get("error"))
-
     # --- helpers for the vendors ---
 
     def save_results(self, batch_id: str, spool: Spool, **options: Any) -> int:
@@ -382,7 +216,7 @@ class EmailVerifyHook(BaseHook):
             return take(spool.rewound(), download)
 
         try:
-            return self.client.retrying()(once)
+            return self.client.repeat(once)
         except (BatchNotFoundError, InvalidRequestError) as error:
             # What a vendor answers to an early download is not documented; 404 and 422 are plausible.
             if error.http_status is None or self.get_batch_status(batch_id).state.is_final:
@@ -499,6 +333,15 @@ class EmailVerifyHook(BaseHook):
         return UnsupportedOperationError(f"{self.hook_name} documents no call {what}.")
 
 
+def id_of(value: Any) -> str:
+    """
+    Return a vendor's identifier as text; "" if it is none.
+
+    :param value: what the vendor's answer has in its place.
+    """
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
 def quote_batch_id(batch_id: str) -> str:
     """
     Quote a batch id for one segment of a URL or one file name.
@@ -513,13 +356,3 @@ def quote_batch_id(batch_id: str) -> str:
     quoted = quote(batch_id, safe="")
     # "." and ".." would be resolved away on the road, and their dots are never quoted by the library.
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
-
-
-def _get_connection(conn_id: str) -> Any:
-    try:
-        return BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
-        raise ConnectionConfigError(
-            f"Connection {conn_id!r}: there is none; create it with the vendor's Connection Type and the API key as "
-            f"Password, or set AIRFLOW_CONN_{conn_id.upper()}."
-        ) from None

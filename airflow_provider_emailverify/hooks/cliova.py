@@ -25,7 +25,7 @@ from airflow_provider_emailverify.exceptions import (
     UnexpectedResponseError,
     UnreadableResultsError,
 )
-from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
+from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook, id_of
 from airflow_provider_emailverify.hooks.settings import EXTRAS
 from airflow_provider_emailverify.results.findings import Findings, Words, compact
 from airflow_provider_emailverify.results.json_stream import JsonDocument
@@ -84,6 +84,8 @@ _REASONS = {compact(reason): reason for reason in Reason} | {
     "inboxfull": Reason.MAILBOX_FULL,
     "donotmail": Reason.DO_NOT_SEND,
 }
+# Only the first is documented.
+_SUCCESSES = frozenset({"SUCCESS", "OK", "200"})
 _MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
 
 
@@ -132,12 +134,12 @@ class CliovaHook(EmailVerifyHook):
             files={"file": ("emails.csv", table.getvalue().encode(), "text/csv")},
             spends_credits=True,
         )
-        batch_id = next((entry["id"] for entry in _entries(answer) if entry.get("id")), None)
+        batch_id = next(filter(None, (id_of(entry.get("id")) for entry in _entries(answer))), "")
         if not batch_id:
             raise SubmissionUnknownError(
                 f"{self.client.name}: expected the id of the new list, found none. {SubmissionUnknownError.advice}"
             )
-        return str(batch_id)
+        return batch_id
 
     def get_batch_status(self, batch_id: str) -> BatchStatus:
         """
@@ -153,7 +155,7 @@ class CliovaHook(EmailVerifyHook):
         answer = self.client.request_json("GET", path, batch_id=batch_id)
         entries = _entries(answer)
         # The answer lists lists: the one that was asked for, or a single one that does not say its id.
-        found = [entry for entry in entries if str(entry.get("id", batch_id)) == batch_id]
+        found = [entry for entry in entries if (id_of(entry.get("id")) or batch_id).lower() == batch_id.lower()]
         if not found:
             if entries or (isinstance(answer, dict) and answer.get("payload") == []):
                 raise BatchNotFoundError(f"{self.about(batch_id)}: no such list. {BatchNotFoundError.advice}")
@@ -281,10 +283,12 @@ class CliovaHook(EmailVerifyHook):
         )
 
     def is_error(self, payload: JSON) -> bool:
-        """Tell whether a 200 is an error: Cliova's successes say ``"code": "SUCCESS"``."""
+        """Tell whether a 200 is an error: Cliova's successes say ``"code": "SUCCESS"``, if they say a code."""
         if super().is_error(payload):
             return True
-        return isinstance(payload, dict) and str(payload.get("code", "SUCCESS")).upper() != "SUCCESS"
+        if not isinstance(payload, dict) or "code" not in payload:
+            return False
+        return str(payload["code"]).upper() not in _SUCCESSES
 
 
 def _entries(answer: JSON) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from airflow_provider_emailverify.exceptions import (
     UnexpectedResponseError,
     UnreadableResultsError,
 )
-from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
+from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook, id_of
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS, Findings, is_text
 from airflow_provider_emailverify.results.json_stream import JsonDocument
 from airflow_provider_emailverify.results.schema import Finding, Row, Verdict
@@ -103,12 +103,12 @@ class ProofyHook(EmailVerifyHook):
         answer = self.client.request_json(
             "POST", "/verify/batch/create", json={"emails": list(emails)}, spends_credits=True
         )
-        batch_id = answer.get("id") if isinstance(answer, dict) else None
+        batch_id = id_of(_member(answer, "id"))
         if not batch_id:
             raise SubmissionUnknownError(
                 f"{self.client.name}: expected the id of the new batch, found none. {SubmissionUnknownError.advice}"
             )
-        return str(batch_id)
+        return batch_id
 
     def get_batch_status(self, batch_id: str) -> BatchStatus:
         """
@@ -121,7 +121,7 @@ class ProofyHook(EmailVerifyHook):
         :raises TransientError: no useful answer this time.
         """
         answer = self.client.request_json("GET", self.batch_path(_BATCH, batch_id), batch_id=batch_id)
-        return self.batch_status(batch_id, _status(answer))
+        return self.batch_status(batch_id, _member(answer, "status"))
 
     @contextmanager
     def download_results(self, batch_id: str) -> Iterator[Download]:
@@ -189,9 +189,9 @@ class ProofyHook(EmailVerifyHook):
 
     def _check_document(self, document: JsonDocument, batch_id: str) -> None:
         what = self.about(batch_id)
+        self.client.check(200, document.values, what, batch_id)
         if "status" in document.values:
             self.require_ready(self.batch_status(batch_id, document.values["status"]))
-        self.client.check(200, document.values, what, batch_id)
         if "status" not in document.values or "list" not in document.lists:
             raise UnexpectedResponseError(
                 f"{what}: expected results with 'status' and 'list'. {UnexpectedResponseError.advice}"
@@ -246,18 +246,24 @@ class ProofyHook(EmailVerifyHook):
         return f"The key is valid; the account has {self.get_credits():g} credits."
 
     def is_error(self, payload: JSON) -> bool:
-        """Tell whether a 200 is an error: Proofy's errors are an object with a ``message`` alone."""
+        """
+        Tell whether a 200 is an error: Proofy's errors are an object with a ``message`` and nothing of a batch.
+
+        A status of "error" beside a message and no id is about the request, not about a batch.
+        """
         if super().is_error(payload):
             return True
-        return isinstance(payload, dict) and "message" in payload and not payload.keys() & {"status", "id", "credits"}
+        if not isinstance(payload, dict) or "message" not in payload:
+            return False
+        return payload.get("status") == "error" or not payload.keys() & {"status", "id", "credits", "result"}
 
 
-def _status(answer: JSON) -> Any:
-    """Return ``status``, which Proofy's own documents put at the top or under ``result``."""
+def _member(answer: JSON, name: str) -> Any:
+    """Return a member of an answer, which Proofy's own documents put under ``result`` or at the top."""
     if not isinstance(answer, dict):
         return None
     inner = answer.get("result")
-    return answer.get("status", inner.get("status") if isinstance(inner, dict) else None)
+    return inner[name] if isinstance(inner, dict) and name in inner else answer.get(name)
 
 
 def _row_reader(findings: Findings) -> Callable[[dict[str, Any]], Row]:

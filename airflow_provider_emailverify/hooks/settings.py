@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_provider_emailverify.exceptions import ConnectionConfigError
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 EXTRAS = frozenset({"timeout", "requests_per_minute", "max_attempts", "status_map"})
 #: Extras that map one text to another; the others are numbers.
 MAPS = frozenset({"status_map", "column_map"})
+# Of seconds, requests a minute, and attempts: more is a slip of the pen, and much more overflows.
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +81,9 @@ def _base_url(connection: Connection) -> str:
     if not host:
         return ""
     scheme = (connection.schema or "").strip()
+    if scheme and ("://" in host or scheme not in ("http", "https")):
+        raise ValueError(f"its Schema is {scheme!r}; leave it empty and put the whole base URL into Host.")
     if "://" not in host:
-        if scheme not in ("", "http", "https"):
-            raise ValueError(f"its Schema is {scheme!r}; leave it empty and put the whole base URL into Host.")
         host = f"{scheme or 'https'}://{host}"
     try:
         url = urlsplit(host)
@@ -91,6 +92,8 @@ def _base_url(connection: Connection) -> str:
         raise ValueError("its Host is no URL; use the form https://host/path.") from None
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError("its Host is no http(s) URL; use the form https://host/path.")
+    if not url.path.isascii() or not url.path.isprintable() or " " in url.path:
+        raise ValueError("its Host has a path with blanks or other characters that a URL must quote; quote them.")
     if url.username is not None or url.query or url.fragment:
         raise ValueError("its Host holds a user, a query or a fragment; leave only https://host/path.")
     if url.scheme == "http" and not _is_loopback(url.hostname):
@@ -99,12 +102,8 @@ def _base_url(connection: Connection) -> str:
             "a sandbox on this machine only)."
         )
     if connection.port and port is None:
-        url = _with_port(url, connection.port)
+        url = url._replace(netloc=f"{url.netloc}:{connection.port}")
     return url.geturl().rstrip("/")
-
-
-def _with_port(url: SplitResult, port: int) -> SplitResult:
-    return url._replace(netloc=f"{url.netloc}:{port}")
 
 
 def _is_loopback(host: str) -> bool:
@@ -133,8 +132,8 @@ def _number(name: str, value: Any) -> float | int:
     except (TypeError, ValueError):
         number = float("nan")
     whole = name == "max_attempts"
-    if not math.isfinite(number) or number <= 0 or (whole and not number.is_integer()):
-        kind = "a whole number of at least 1" if whole else "a number above 0"
+    if not 0 < number <= _MOST or (whole and not number.is_integer()):
+        kind = f"a whole number from 1 to {_MOST:,}" if whole else f"a number above 0, and {_MOST:,} at most"
         raise ValueError(f"its Extra field {name!r} is not {kind}.")
     return int(number) if whole else number
 

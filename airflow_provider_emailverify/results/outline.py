@@ -16,6 +16,7 @@ from typing import BinaryIO
 from airflow_provider_emailverify.exceptions import UnexpectedResponseError
 
 _CHUNK_BYTES = 1024 * 1024
+_HEAD_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 # Patterns that begin with a literal: they are sought several times faster than by bytes' own "in" or a leading class.
 _BLANK_LINE = re.compile(rb"\n\n")
@@ -33,7 +34,8 @@ class CsvOutline:
 
     :param header: the names of the columns.
     :param rows: records after the header; blank lines are none.
-    :param ends_short: the last record has fewer fields than the header, or ends within quotes.
+    :param ends_short: the last record has fewer fields than the header, ends within quotes, or lacks the line break
+        that the header has.
     """
 
     header: list[str]
@@ -62,24 +64,30 @@ def outline_csv(file: BinaryIO, what: str) -> CsvOutline:
 
     :param file: a seekable file.
     :param what: whose file it is, for messages.
-    :raises UnexpectedResponseError: the file is empty, is a page, or holds one line that is no header.
+    :raises UnexpectedResponseError: the file is empty, is a page, or is a text without any address.
     """
     if first_byte(file) in (b"", b"<"):
         raise UnexpectedResponseError(f"{what}: expected a CSV file, found none. {UnexpectedResponseError.advice}")
     start = file.tell()
-    header = _fields(file.readline(_CHUNK_BYTES))
+    first_line = file.readline(_HEAD_BYTES)
+    header = _fields(first_line)
+    has_address = "mail" in first_line.decode("utf-8", errors="replace").lower() or b"@" in file.read(_HEAD_BYTES)
     file.seek(start)
     records, ends_in_quotes = _count_records(file)
     if records is None:
         file.seek(start)
         records = _count_records_slowly(file, what)
-    if records <= 1 and not any("mail" in name.lower() for name in header):
+    if not has_address:
         raise UnexpectedResponseError(
-            f"{what}: expected a CSV file, found a line of text. {UnexpectedResponseError.advice}"
+            f"{what}: expected a CSV file with addresses, found other text. {UnexpectedResponseError.advice}"
         )
     last = _last_line(file)
-    # With an odd quote the line is the end of a longer record, whose other fields are not seen here.
-    ends_short = ends_in_quotes or (last.count(b'"') % 2 == 0 and len(_fields(last)) < len(header))
+    ends_short = (
+        ends_in_quotes
+        # With an odd quote the line is the end of a longer record, whose other fields are not seen here.
+        or (last.count(b'"') % 2 == 0 and len(_fields(last)) < len(header))
+        or first_line.endswith(b"\n") > last.endswith(b"\n")
+    )
     return CsvOutline(header, max(records - 1, 0), ends_short)
 
 
@@ -130,7 +138,9 @@ def _count_records_slowly(file: BinaryIO, what: str) -> int:
 def _last_line(file: BinaryIO) -> bytes:
     size = file.seek(0, 2)
     file.seek(max(0, size - 64 * 1024))
-    return file.read().rstrip(b"\r\n").rpartition(b"\n")[2]
+    tail = file.read()
+    line = tail.rstrip(b"\r\n")
+    return line.rpartition(b"\n")[2] + tail[len(line) :]
 
 
 def _fields(line: bytes) -> list[str]:

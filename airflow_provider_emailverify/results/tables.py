@@ -136,6 +136,7 @@ class Table:
                 missing = width - len(fields)
                 is_short = missing > 0
                 yield read([*fields[:width], *[None] * missing, None])
+            is_short = is_short or first.endswith("\n") > self._ends_line
         except csv.Error:
             if not is_measured and not next(lines, ""):
                 is_short = True
@@ -148,6 +149,7 @@ class Table:
         for line in iter(partial(text.readline, _MAX_LINE_CHARACTERS), ""):
             if len(line) == _MAX_LINE_CHARACTERS:
                 raise self._unreadable(f"has a line of {_MAX_LINE_CHARACTERS:,} characters or more")
+            self._ends_line = line.endswith("\n")
             yield line
 
     def _reader(self, header: tuple[str, ...]) -> Callable[[Sequence[Any]], Row]:

@@ -23,6 +23,7 @@ from airflow_provider_emailverify.exceptions import EmailVerifyError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.task_errors import as_task_error, no_pointless_retries
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
+from airflow_provider_emailverify.version_compat import TaskDeferralError
 from airflow_provider_emailverify.waiting import BatchWait
 
 if TYPE_CHECKING:
@@ -159,6 +160,8 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             cause = outcome.__cause__ if isinstance(outcome, AirflowSkipException) else outcome
             timed_out = isinstance(cause, AirflowSensorTimeout) or str(cause) == _TIMED_OUT
             if not timed_out:
+                if isinstance(cause, TaskDeferralError):  # the trigger broke, which is no verdict on the batch
+                    self._end(cause)
                 raise
             if self.soft_fail:  # Airflow 3.0 fails instead
                 raise AirflowSkipException("Skipping due to soft_fail is set to True.") from cause

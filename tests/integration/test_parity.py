@@ -10,11 +10,11 @@ from typing import Any
 
 import airflow
 import pytest
-from airflow.exceptions import TaskDeferralError
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
+from airflow_provider_emailverify.version_compat import TaskDeferralError
 from tests.integration.conftest import Outcome
 
 DAG = """
@@ -119,8 +119,12 @@ def test_a_deferral_that_times_out_ends_alike(arguments: dict[str, Any], expecte
         sensor.resume_execution("__fail__", {"error": TIMED_OUT}, {})
 
 
-def test_a_trigger_that_broke_is_no_timeout() -> None:
-    sensor = EmailVerifyBatchSensor(task_id="wait", batch_id="b", conn_id="c", deferrable=True)
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [({}, TaskDeferralError), ({"soft_fail": True}, TaskDeferralError), ({"never_fail": True}, AirflowSkipException)],
+)
+def test_a_trigger_that_broke_is_no_verdict(arguments: dict[str, Any], expected: type[BaseException]) -> None:
+    sensor = EmailVerifyBatchSensor(task_id="wait", batch_id="b", conn_id="c", deferrable=True, **arguments)
 
-    with pytest.raises(TaskDeferralError):
+    with pytest.raises(expected):
         sensor.resume_execution("__fail__", {"error": "Trigger failure", "traceback": ["it broke"]}, {})

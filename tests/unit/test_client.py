@@ -17,6 +17,7 @@ import pytest
 
 from airflow_provider_emailverify.client import VendorClient
 from airflow_provider_emailverify.exceptions import (
+    BatchNotFoundError,
     EmailVerifyError,
     IncompleteResponseError,
     InvalidRequestError,
@@ -37,6 +38,8 @@ def error_for(status: int, payload: Any) -> tuple[type[EmailVerifyError], str] |
         return RateLimitedError, message
     if status >= 500:
         return VendorUnavailableError, message
+    if status == 404:
+        return BatchNotFoundError, message
     return (InvalidRequestError, message) if status >= 400 else None
 
 
@@ -182,6 +185,47 @@ def test_a_retry_after_that_nobody_understands_is_ignored(raw_server: RawServer,
     assert naps[0] <= 1.0
 
 
+@pytest.mark.parametrize("location", ["http://[::1", "//[bad/", "http://x:99999999/", "", "\\\\", "http://é.example"])
+def test_a_redirect_to_nowhere_is_a_redirect_too(raw_server: RawServer, location: str) -> None:
+    raw_server.answer(respond(status="302 Found", Location=location))
+
+    with pytest.raises(SubmissionUnknownError, match="answered 302"):
+        make_client(raw_server).request_json("POST", "/create", json={}, spends_credits=True)
+
+
+def test_the_body_of_a_redirect_is_not_waited_for(raw_server: RawServer) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 100\r\n\r\n")
+        for _ in range(100):
+            connection.sendall(b" ")
+            time.sleep(0.1)
+
+    raw_server.answer(drip)
+
+    started = time.monotonic()
+    with pytest.raises(UnexpectedResponseError, match="redirect to another path"):
+        make_client(raw_server, timeout=5).request_json("GET", "/status")
+
+    assert time.monotonic() - started < 5
+
+
+def test_attempts_within_attempts_do_not_multiply(raw_server: RawServer, naps: list[float]) -> None:
+    raw_server.answer(respond(status="500 Oops"))
+    client = make_client(raw_server, max_attempts=3)
+
+    with pytest.raises(VendorUnavailableError):
+        client.repeat(lambda: client.request_json("GET", "/status"))
+    assert len(raw_server.requests) == 3
+
+
+def test_a_deletion_whose_answer_got_lost_has_succeeded(raw_server: RawServer, naps: list[float]) -> None:
+    raw_server.answer(reset, respond(status="404 Not Found"))
+
+    make_client(raw_server).send("DELETE", "/batch/b", batch_id="b")
+    with pytest.raises(BatchNotFoundError):
+        make_client(raw_server).send("DELETE", "/batch/b", batch_id="b")
+
+
 @pytest.mark.parametrize(
     "behaviour", [reset, respond(status="500 Oops"), respond(b'{"id"', length=99), respond(b"<html>"), respond(b"")]
 )
@@ -308,14 +352,29 @@ def test_what_netrc_has_for_the_host_is_not_sent(
     assert b"Authorization" not in raw_server.requests[0]
 
 
-def test_the_key_goes_through_a_forwarding_proxy(raw_server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.setenv("no_proxy", "")
-    monkeypatch.setenv("http_proxy", raw_server.url.removesuffix("/v1"))
+def test_plain_http_stays_on_this_machine_whatever_proxy_is_set(
+    raw_server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RawServer() as proxy:
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
 
-    make_client("http://127.0.0.1:9/v1").request_json("GET", "/status")
+        make_client(raw_server).request_json("GET", "/status")
 
-    assert raw_server.targets[0].startswith("http://127.0.0.1:9/v1/status?key=")
+    assert len(raw_server.requests) == 1
+    assert proxy.requests == []
+
+
+def test_a_proxy_for_https_sees_the_host_and_no_more(raw_server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", raw_server.url.removesuffix("/v1"))
+    raw_server.answer(respond(status="502 Bad Gateway"))
+
+    with pytest.raises(VendorUnreachableError, match="the proxy gave no connection"):
+        make_client("https://vendor.example/v1", max_attempts=1).request_json("POST", "/create", spends_credits=True)
+
+    assert raw_server.targets == ["vendor.example:443"]
+    assert b"key" not in raw_server.requests[0]
 
 
 def test_many_threads_share_one_client(raw_server: RawServer) -> None:

@@ -39,3 +39,12 @@ def test_the_cut_comes_after_the_redaction() -> None:
 
 def test_line_breaks_become_blanks() -> None:
     assert Redactor("key")("a\r\n\tb") == "a b"
+
+
+def test_a_long_text_is_redacted_quickly_and_shows_no_half_of_anything() -> None:
+    redact = Redactor("secretsecret")
+
+    assert redact("x" * 1_000_000) == ""
+    assert redact("a " * 1996 + "secretsecret") == redact("a " * 1996)
+    assert "secret" not in redact("a " * 1996 + "secretsecret", limit=10_000)
+    assert "jane" not in redact("jane" * 900 + "@example.com")

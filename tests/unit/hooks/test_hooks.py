@@ -394,6 +394,74 @@ def test_proofys_status_may_be_one_level_down(raw_server: RawServer, connect: Co
     assert EmailVerifyHook.get_hook(connect("proofy", raw_server.url)).get_batch_status("b").state is BatchState.READY
 
 
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        ({"status": "success", "result": {"status": "ready"}}, BatchState.READY),
+        ({"status": True, "result": {"status": "parsing"}}, BatchState.PENDING),
+    ],
+)
+def test_proofys_inner_status_goes_before_the_outer_one(
+    raw_server: RawServer, connect: Connect, answer: Any, state: BatchState
+) -> None:
+    raw_server.answer(respond(json.dumps(answer).encode()))
+
+    assert EmailVerifyHook.get_hook(connect("proofy", raw_server.url)).get_batch_status("b").state is state
+
+
+def test_an_error_about_the_request_is_no_failed_batch(raw_server: RawServer, connect: Connect) -> None:
+    raw_server.answer(respond(b'{"status": "error", "message": "Something is wrong"}'))
+
+    with pytest.raises(UnexpectedResponseError, match="Something is wrong"):
+        EmailVerifyHook.get_hook(connect("proofy", raw_server.url)).get_batch_status("b")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "answer", "batch_id"),
+    [
+        ("proofy", {"status": "parsing", "id": 42}, "42"),
+        ("proofy", {"result": {"id": "x"}}, "x"),
+        ("proofy", {"id": True}, None),
+        ("proofy", {"id": ""}, None),
+        ("proofy", [], None),
+        ("cliova", {"code": "SUCCESS", "payload": {"id": 42}}, "42"),
+        ("cliova", {"code": 200, "payload": [{"id": "x"}]}, "x"),
+        ("cliova", {"code": "SUCCESS", "payload": {"id": None}}, None),
+    ],
+)
+def test_the_id_of_a_new_batch_is_found_or_its_fate_is_unknown(
+    raw_server: RawServer, connect: Connect, vendor: str, answer: Any, batch_id: str | None
+) -> None:
+    raw_server.answer(respond(json.dumps(answer).encode()))
+    hook = EmailVerifyHook.get_hook(connect(vendor, raw_server.url))
+
+    if batch_id:
+        assert hook.submit_batch(EMAILS, name="n") == batch_id
+    else:
+        with pytest.raises(SubmissionUnknownError):
+            hook.submit_batch(EMAILS, name="n")
+
+
+@pytest.mark.parametrize("entry", [{"id": None}, {"id": ""}, {"id": "B"}, {}])
+def test_a_list_need_not_say_its_id(raw_server: RawServer, connect: Connect, entry: Any) -> None:
+    answer = {"code": "OK", "payload": [{**entry, "status": "COMPLETED"}]}
+    raw_server.answer(respond(json.dumps(answer).encode()))
+
+    assert EmailVerifyHook.get_hook(connect("cliova", raw_server.url)).get_batch_status("b").state is BatchState.READY
+
+
+@pytest.mark.parametrize(
+    "message", ["You already use the maximum number of simultaneous connections", "limit of 25 credits per minute"]
+)
+def test_a_400_that_speaks_of_the_pace_is_no_lack_of_credits(
+    raw_server: RawServer, connect: Connect, message: str
+) -> None:
+    raw_server.answer(respond(json.dumps({"message": message}).encode(), status="400 Bad"))
+
+    with pytest.raises(RateLimitedError):
+        EmailVerifyHook.get_hook(connect("proofy", raw_server.url)).get_batch_status("b")
+
+
 # --- results that are none ---
 
 
@@ -433,6 +501,10 @@ CSV = b'email,result\r\na@example.com,valid\r\n"b,b@example.com",invalid\r\n'
         (respond(b"<html>"), "csv", UnexpectedResponseError),
         (respond(b""), "csv", UnexpectedResponseError),
         (respond(b"Please try again later"), "csv", UnexpectedResponseError),
+        (respond(b"Service unavailable\nPlease try again later\n"), "csv", UnexpectedResponseError),
+        (respond(CSV[:-3], length=None), "csv", IncompleteResponseError),
+        (respond(CSV[:-3], length=None, Content_Length="abc"), "csv", IncompleteResponseError),
+        (respond(CSV[:-3], length=None, Transfer_Encoding="identity"), "csv", IncompleteResponseError),
         (respond(CSV[:-10], length=None), "csv", IncompleteResponseError),
         (respond(CSV), "json", UnexpectedResponseError),
         (respond(b'{"code": "SUCCESS"}'), "json", UnexpectedResponseError),

@@ -76,6 +76,11 @@ def test_the_extras_are_read_as_numbers(extra: Any, options: dict[str, Any]) -> 
         ({"host": "https://user:pw@gateway.example"}, "its Host holds a user"),
         ({"host": "https://gateway.example/?api_key=1"}, "its Host holds a user, a query"),
         ({"host": "gateway.example", "schema": "v1"}, "its Schema is 'v1'"),
+        ({"host": "https%3A//gateway.example", "schema": "v1"}, "its Schema is 'v1'"),
+        ({"host": "https://gateway.example", "schema": "v1"}, "its Schema is 'v1'"),
+        ({"host": "https://gateway.example/a b"}, "quote them"),
+        ({"host": "https://gateway.example/é"}, "quote them"),
+        ({"extra": {"timeout": 1e12}}, "'timeout' is not a number above 0, and 1,000,000 at most"),
         ({"extra": "not json"}, "its Extra is not JSON"),
         ({"extra": "[1]"}, "its Extra is not a JSON object"),
         ({"extra": {"api_key": "s3cret"}}, "unknown field 'api_key'; allowed are max_attempts, requests_per_minute"),
@@ -85,7 +90,7 @@ def test_the_extras_are_read_as_numbers(extra: Any, options: dict[str, Any]) -> 
         ({"extra": {"timeout": [1]}}, "'timeout' is not a number above 0"),
         ({"extra": {"requests_per_minute": -1}}, "'requests_per_minute' is not a number above 0"),
         ({"extra": '{"requests_per_minute": Infinity}'}, "'requests_per_minute' is not a number above 0"),
-        ({"extra": {"max_attempts": 1.5}}, "'max_attempts' is not a whole number of at least 1"),
+        ({"extra": {"max_attempts": 1.5}}, "'max_attempts' is not a whole number from 1 to"),
     ],
 )
 def test_a_connection_that_cannot_be_used_is_one_error_with_the_field_and_the_fix(

@@ -10,11 +10,13 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -35,6 +37,10 @@ _S3_PART_BYTES = 6 * 1024 * 1024
 _S3_PARTS = 10_000
 
 
+# Scheme and something, of which a local file has no host; or an absolute path.
+_URI = re.compile(r"(?!file:|local:)[a-z][a-z0-9+.-]*://[^/]|(file://|local://)?/")
+
+
 class Destination:
     """
     Where a result goes.
@@ -50,6 +56,12 @@ class Destination:
                 f"The destination is empty ({uri!r}); give a URI such as s3://bucket/folder/."
             )
         self.uri = uri.strip()
+        # Anything else would be taken for a path below the working directory of whichever worker runs the task.
+        if not _URI.match(self.uri):
+            raise InvalidDestinationError(
+                f"The destination {self.uri!r} is no URI such as s3://bucket/folder/ or file:///folder/, and no "
+                "absolute path."
+            )
 
     @property
     def is_folder(self) -> bool:
@@ -128,13 +140,19 @@ class Spool:
 
     :param folder: where it is made; the destination's own folder lets it be renamed into place.
     :param label: which result it is for. Spools of the same label that a killed process left behind are removed.
+    :param is_private: it stays a spool, for nobody else to read; otherwise it will be the destination's file.
     """
 
-    def __init__(self, folder: Path, label: str) -> None:
+    def __init__(self, folder: Path, label: str, *, is_private: bool = False) -> None:
         digest = hashlib.sha256(label.encode()).hexdigest()[:16]
         _sweep(folder, f".emailverify-{digest}-*.part")
         self.path = folder / f".emailverify-{digest}-{uuid.uuid4().hex}.part"
-        self.file: BinaryIO = self.path.open("x+b", buffering=0)
+        mode = 0o600 if is_private else 0o666
+        self.file: BinaryIO = open(  # noqa: SIM115 - Path.open takes no opener
+            self.path, "x+b", buffering=0, opener=partial(os.open, mode=mode)
+        )
+        self._is_private = is_private
+        self._seal: Future[str] | None = None
         # The lock goes with the process, however that ends, and tells a sweep that this spool is alive.
         with contextlib.suppress(OSError):
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -146,11 +164,11 @@ class Spool:
 
         :param media_type: the media type of what will be.
         """
+        self._break_seal()
         self.file.seek(0)
         self.file.truncate()
         self.media_type = media_type
         self.size = 0
-        self._hash = hashlib.sha256()
 
     def write(self, chunk: bytes) -> None:
         """
@@ -159,6 +177,7 @@ class Spool:
         :param chunk: the bytes.
         :raises StorageError: they do not fit.
         """
+        self._break_seal()
         view = memoryview(chunk)
         try:
             while view:
@@ -167,13 +186,36 @@ class Spool:
             raise StorageError(
                 f"Cannot spool to {self.path.parent}: {error.strerror}. Free space there, or point TMPDIR elsewhere."
             ) from None
-        self._hash.update(chunk)
         self.size += len(chunk)
+
+    def seal(self) -> Future[str]:
+        """
+        Digest what was written, and bring it to the disk, beside whatever else is done meanwhile.
+
+        Return the SHA-256 in hexadecimal, when it is there. Writing more breaks the seal.
+        """
+        if self._seal is None:
+            executor = ThreadPoolExecutor(1, thread_name_prefix="emailverify-seal")
+            self._seal = executor.submit(self._digest)
+            executor.shutdown(wait=False)
+        return self._seal
+
+    def _digest(self) -> str:
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if not self._is_private:
+                os.fsync(file.fileno())
+        return digest
+
+    def _break_seal(self) -> None:
+        if self._seal:
+            wait([self._seal])
+            self._seal = None
 
     @property
     def sha256(self) -> str:
         """The SHA-256 of what was written, in hexadecimal."""
-        return self._hash.hexdigest()
+        return self.seal().result()
 
     def rewound(self) -> BinaryIO:
         """Return the file for reading, at its beginning."""
@@ -182,6 +224,8 @@ class Spool:
 
     def close(self) -> None:
         """Close and remove the file; after a publication by renaming there is none to remove."""
+        if self._seal:
+            wait([self._seal])
         self.path.unlink(missing_ok=True)
         self.file.close()
 
@@ -212,7 +256,7 @@ def spool_for(destination: Destination, label: str) -> Iterator[Spool]:
             folder.mkdir(parents=True, exist_ok=True)
         else:
             folder = Path(tempfile.gettempdir())
-        spool = Spool(folder, f"{destination.uri} {label}")
+        spool = Spool(folder, f"{destination.uri} {label}", is_private=not destination.is_local)
     except OSError as error:
         raise StorageError(f"Cannot write to {destination.uri}: {error.strerror} ({error.filename}).") from None
     try:
@@ -227,12 +271,12 @@ def publish(spool: Spool, destination: Destination) -> str:
 
     :param spool: the file.
     :param destination: one file, no folder.
-    :raises StorageError: the destination refused it; what was there is still there.
+    :raises StorageError: the destination refused it, and shows what it showed; or took it and could not say so.
     """
     target = destination.path.path
     try:
+        spool.seal().result()
         if destination.is_local:
-            os.fsync(spool.file.fileno())
             os.replace(spool.path, target)  # noqa: PTH105 - same as Path.replace, beside fsync of the same module
             _fsync_folder(Path(target).parent)
         elif destination.path.protocol in _ATOMIC_PUT:
@@ -249,12 +293,15 @@ def publish(spool: Spool, destination: Destination) -> str:
     except Exception as error:
         # Every storage raises errors of its own; they speak of buckets, paths and permissions.
         raise StorageError(
-            f"Cannot publish to {destination.uri}: {type(error).__name__}: {error}. What was there before is unchanged."
+            f"Cannot publish to {destination.uri}: {type(error).__name__}: {error}. What is there is whole: what was "
+            "there before or, if only the storage's answer got lost, the new file."
         ) from error
     return destination.uri
 
 
 def _put_options(destination: Destination, size: int) -> dict[str, Any]:
+    if destination.path.protocol in ("abfs", "abfss", "az"):
+        return {"overwrite": True}  # adlfs would refuse to
     if destination.path.protocol not in ("s3", "s3a"):
         return {}
     return {"chunksize": max(_S3_PART_BYTES, -(-size // _S3_PARTS)), "max_concurrency": 2}

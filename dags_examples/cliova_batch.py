@@ -32,7 +32,7 @@ with DAG("cliova_batch", schedule=None, params=PARAMS, tags=["emailverify"]) as 
     @task
     def count(path: str) -> int:
         # Cliova does not publish the columns of its results, so nothing here depends on their names.
-        with ObjectStoragePath(path).open() as file:
-            return sum(1 for _ in csv.DictReader(file.read().splitlines()))
+        with ObjectStoragePath(path).open(newline="") as file:
+            return sum(1 for _ in csv.DictReader(file))
 
     count(results.output)

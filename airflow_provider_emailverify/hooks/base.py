@@ -188,6 +188,7 @@ class EmailVerifyHook(ConnectedHook):
         """
 
         def count(file: BinaryIO, download: Download) -> int:
+            spool.seal()  # beside the count
             return self.count_rows(batch_id, file, download.media_type, is_measured=download.body.is_measured)
 
         return self.receive_results(batch_id, spool, count, options)

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.task_errors import no_pointless_retries
+from airflow_provider_emailverify.version_compat import ASSETS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -145,7 +146,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
             if isinstance(outlet, AssetAlias):
                 for file in landed.files:
                     context["outlet_events"][outlet].add(Asset(file.destination.asset_uri), extra=landed.summary)
-            elif isinstance(outlet, Asset):
+            elif isinstance(outlet, ASSETS):
                 context["outlet_events"][outlet].extra.update(landed.summary)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:

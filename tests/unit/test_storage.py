@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -125,6 +126,50 @@ def test_a_destination_that_is_a_folder_already_is_a_clear_error(tmp_path: Path)
 def test_an_empty_destination_is_refused(uri: Any) -> None:
     with pytest.raises(InvalidDestinationError, match="destination is empty"):
         Destination(uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "relative/x.csv",
+        "gs//bucket/x",
+        "s3:/bucket/x",
+        "s3:///x",
+        "file://tmp/x",
+        "FILE:///tmp/x",
+        "file:x",
+        "~/x",
+        "c:\\x",
+    ],
+)
+def test_what_would_land_in_the_working_directory_is_refused(uri: str) -> None:
+    with pytest.raises(InvalidDestinationError, match="no URI such as"):
+        Destination(uri)
+
+
+@pytest.mark.parametrize("uri", ["s3://c@bucket/x", "abfs://box@account/x", "/data/x", "file:///data/", "gs://b/"])
+def test_what_names_a_place_is_taken(uri: str) -> None:
+    assert Destination(uri).uri == uri
+
+
+def test_a_spool_for_elsewhere_is_for_nobody_elses_eyes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    with spool_for(Destination("s3://bucket/x"), "name") as spool:
+        assert spool.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_digest_follows_what_is_written(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "x")
+    digests = []
+    for chunk in (b"", b"a", b"b"):
+        spool.write(chunk)
+        digests.append(spool.sha256)
+    spool.reset("")
+    digests.append(spool.sha256)
+    spool.close()
+
+    assert digests == [hashlib.sha256(text).hexdigest() for text in (b"", b"a", b"ab", b"")]
 
 
 @pytest.mark.parametrize("uri", ["nosuch://bucket/x", "s3://no_such_connection@bucket/x/"])

@@ -101,13 +101,15 @@ def test_the_outlets_events_carry_the_summary(vendors: SandboxServer, tmp_path: 
             self.added.append((asset.uri, extra))
 
     asset, alias = Asset("s3://bucket/verified"), AssetAlias("verified")
-    events = {asset: Event(), alias: Event()}
+    events: dict[Any, Event] = {asset: Event(), alias: Event()}
+    reference = Asset.ref(uri="s3://bucket/other") if hasattr(Asset, "ref") else asset
+    events.setdefault(reference, Event())
     ti = Ti()
 
-    path = download(tmp_path, context={"ti": ti, "outlet_events": events}, outlets=[asset, alias])
+    path = download(tmp_path, context={"ti": ti, "outlet_events": events}, outlets=[asset, alias, reference])
 
     summary = ti.pushed["summary"]
-    assert events[asset].extra == summary
+    assert events[asset].extra == events[reference].extra == summary
     assert events[alias].added == [(path, summary)]
 
 

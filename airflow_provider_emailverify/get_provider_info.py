@@ -19,7 +19,7 @@ _MAPS = {
     },
     "column_map": {
         "label": "Columns",
-        "description": 'JSON object: which headers hold which columns, such as {"email": "E-Mail"}',
+        "description": 'JSON object: the headers of columns, such as {"email": "E-Mail", "verdict": "Outcome"}',
         "schema": {"type": ["string", "null"]},
     },
 }

@@ -13,7 +13,9 @@ from airflow_provider_emailverify.redaction import without_addresses
 from airflow_provider_emailverify.results.schema import SCHEMA_VERSION, Finding, Row, Verdict
 from airflow_provider_emailverify.results.writers import ResultWriter
 
-_BATCH_ROWS = 8192
+# Fewer than the allocations after which Python's garbage collector looks around (700): it finds nothing then, and does
+# not walk again and again through the heap of an Airflow worker.
+_BATCH_ROWS = 512
 #: So many unmapped words are counted one by one; the rest together.
 MAX_UNMAPPED_WORDS = 20
 OTHER_WORDS = "(other words)"
@@ -71,7 +73,7 @@ class Tally:
 
 def in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """
-    Yield rows in lists of some thousands.
+    Yield rows in lists of some hundreds.
 
     :param rows: the rows.
     """

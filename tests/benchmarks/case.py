@@ -156,7 +156,11 @@ def main() -> None:
     parser.add_argument("--url", required=True, help="Cliova's base URL")
     parser.add_argument("--destination", required=True)
     args = parser.parse_args()
-    run = CASES[args.case](args.url, args.destination)
+    print(json.dumps(measure(CASES[args.case](args.url, args.destination))))
+
+
+def measure(run: Run) -> dict[str, Any]:
+    """Run a case, and add to what it found its time in seconds and its memory in bytes."""
     # Garbage and free heap would let the run grow unseen.
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
@@ -166,8 +170,7 @@ def main() -> None:
     started = time.perf_counter()
     found = run()
     seconds = time.perf_counter() - started
-    found |= {"seconds": seconds, "cpu": sum(os.times()[:4]) - used, "idle": idle, "peak": _status("VmHWM")}
-    print(json.dumps(found))
+    return found | {"seconds": seconds, "cpu": sum(os.times()[:4]) - used, "idle": idle, "peak": _status("VmHWM")}
 
 
 if __name__ == "__main__":

@@ -31,6 +31,10 @@ with DAG("leaks", schedule=None, start_date=datetime(2024, 1, 1)):
                 task_id=f"wait_{vendor}_{deferrable}", poke_interval=0.1, max_outage=0.1, deferrable=deferrable, **ours
             )
         EmailVerifyDownloadOperator(task_id=f"download_{vendor}", destination="file:///{{ params.out }}/", **ours)
+        EmailVerifyDownloadOperator(
+            task_id=f"rows_{vendor}", destination="file:///{{ params.out }}/", output_format="csv",
+            split_by_verdict=True, report=True, keep_vendor_file=True, **ours,
+        )
 
         @task(task_id=f"submit_{vendor}")
         def submit(conn_id):

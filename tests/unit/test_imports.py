@@ -19,7 +19,14 @@ print(*sorted(new & set({unwanted})))
 
 
 def test_the_modules_of_dag_files_import_nothing_heavy() -> None:
-    modules = ["sensors.batch", "operators.download", "triggers.batch", "hooks.proofy", "hooks.cliova"]
+    modules = [
+        "sensors.batch",
+        "operators.download",
+        "operators.check",
+        "triggers.batch",
+        "hooks.proofy",
+        "hooks.cliova",
+    ]
     names = ", ".join(f"airflow_provider_emailverify.{module}" for module in modules)
     code = SCRIPT.format(module=names, unwanted=HEAVY + OURS)
 

@@ -591,3 +591,17 @@ def test_the_test_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert not works
     assert "k3y" not in message
+
+
+def test_a_vendor_whose_rows_nobody_has_written_down_keeps_its_own_format(connect: Connect, tmp_path: Path) -> None:
+    class Newcomer(ProofyHook):
+        """A third party's vendor."""
+
+        read_results = EmailVerifyHook.read_results
+
+    hook = Newcomer(connect("proofy", ""))
+
+    with pytest.raises(
+        UnsupportedOperationError, match="cannot be read as rows of the schema; use output_format='vendor'"
+    ):
+        hook.read_results("b", (tmp_path / "b").open("w+b"), "application/json", is_measured=True)

@@ -36,8 +36,20 @@ class InvalidDestinationError(EmailVerifyError):
     permanent = True
 
 
+class InvalidSourceError(EmailVerifyError):
+    """The source is not the list that the task was told it is: another format, encoding or column."""
+
+    permanent = True
+
+
+class SourceChangedError(EmailVerifyError):
+    """The list, or how it is cut into batches, is not what an earlier try of the task began to submit."""
+
+    permanent = True
+
+
 class StorageError(EmailVerifyError):
-    """The spool or the destination refused a read or a write: no space, no bucket, no permission."""
+    """The source, the spool or the destination refused a read or a write: no space, no bucket, no permission."""
 
 
 class InvalidRequestError(EmailVerifyError):

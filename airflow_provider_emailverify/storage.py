@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, ObjectStoragePath, conf
 
@@ -35,6 +35,8 @@ _ATOMIC_PUT = frozenset(
 # s3fs would hold ten parts of 50 MiB in memory. S3 takes 10,000 parts of an object at most.
 _S3_PART_BYTES = 6 * 1024 * 1024
 _S3_PARTS = 10_000
+# s3fs would read ahead by 50 MiB.
+_READ_BYTES = 4 * 1024 * 1024
 
 
 # Scheme and something, of which a local file has no host; or an absolute path.
@@ -80,15 +82,7 @@ class Destination:
 
         :raises StorageError: no file system for its scheme, or none for its connection.
         """
-        try:
-            if conn_id := self.uri.partition("://")[2].partition("/")[0].rpartition("@")[0]:
-                BaseHook.get_connection(conn_id)  # s3fs would go on without it, anonymously
-            return self.path.fs
-        except (AirflowException, ImportError, ValueError) as error:
-            raise StorageError(
-                f"Destination {self.uri}: {error} Check the scheme, the connection before the '@', and that the "
-                "provider of that storage is installed."
-            ) from error
+        return _file_system(self.path, self.uri, "Destination")
 
     @property
     def is_local(self) -> bool:
@@ -124,6 +118,30 @@ class Destination:
             )
         if not self.is_local:  # Airflow imports every storage provider that is installed to find a file system
             _ = self.file_system
+
+
+def _file_system(path: ObjectStoragePath, uri: str, what: str) -> AbstractFileSystem:
+    try:
+        if conn_id := uri.partition("://")[2].partition("/")[0].rpartition("@")[0]:
+            BaseHook.get_connection(conn_id)  # s3fs would go on without it, anonymously
+        return path.fs
+    except (AirflowException, ImportError, ValueError) as error:
+        raise StorageError(
+            f"{what} {uri}: {error} Check the scheme, the connection before the '@', and that the provider of that "
+            "storage is installed."
+        ) from error
+
+
+def open_source(uri: str) -> BinaryIO:
+    """
+    Open a file for reading; a few MiB of it are in memory at a time.
+
+    :param uri: a URI as ``ObjectStoragePath`` takes it.
+    :raises StorageError: no file system for its scheme, or none for its connection.
+    :raises OSError: there is no such file, or it may not be read; some storages raise errors of their own.
+    """
+    path = ObjectStoragePath(uri)
+    return cast("BinaryIO", _file_system(path, uri, "Source").open(path.path, "rb", block_size=_READ_BYTES))
 
 
 def _is_below(path: ObjectStoragePath, base: ObjectStoragePath) -> bool:

@@ -32,7 +32,7 @@ class AddressList:
         #: Addresses, each counted once.
         self.unique = 0
         self._digest = hashlib.sha256()
-        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed on exit
         try:
             self._fill(blocks, max_emails)
         except BaseException:
@@ -86,5 +86,6 @@ class AddressList:
                 self._file.flush()
         except OSError as error:
             raise StorageError(
-                f"Cannot spool to {tempfile.gettempdir()}: {error.strerror}. Free space there, or point TMPDIR elsewhere."
+                f"Cannot spool to {tempfile.gettempdir()}: {error.strerror}. Free space there, or point TMPDIR "
+                "elsewhere."
             ) from None

@@ -171,3 +171,7 @@ class SubmissionUnknownError(EmailVerifyError):
 
     permanent = True
     advice = "It may have been accepted and charged for; look into the vendor's dashboard before sending it again."
+
+
+class SubmissionStoppedError(EmailVerifyError):
+    """The task was told to stop between two batches; the next try goes on with the next batch."""

@@ -69,7 +69,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-emailverify",
         "name": "E-mail verification",
-        "description": "Wait for bulk e-mail verification batches and land their results in object storage.",
+        "description": "Verify lists of e-mail addresses with bulk vendors, and land the results in object storage.",
         "integrations": [
             {
                 "integration-name": integration,
@@ -92,7 +92,7 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "hooks": modules("hooks.base", "hooks.proofy", "hooks.cliova"),
-        "operators": modules("operators.download", "operators.check"),
+        "operators": modules("operators.submit", "operators.download", "operators.check"),
         "sensors": modules("sensors.batch"),
         "triggers": modules("triggers.batch"),
     }

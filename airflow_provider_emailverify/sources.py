@@ -70,7 +70,9 @@ def read_column(uri: str, column: str, source_format: str | None = None, encodin
         raise InvalidSourceError(f"Source {uri}: its gzip stream is cut or damaged; write it again.") from None
     except Exception as error:
         # Every storage raises errors of its own; they speak of buckets, paths and permissions.
-        raise StorageError(f"Source {uri}: {type(error).__name__}: {error}. Check the path and the connection.") from error
+        raise StorageError(
+            f"Source {uri}: {type(error).__name__}: {error}. Check the path and the connection."
+        ) from error
 
 
 def _format_of(uri: str, given: str | None) -> SourceFormat:
@@ -142,7 +144,9 @@ def _find_column(head: str, column: str) -> tuple[str, int]:
             return delimiter, index
     advice = "set email_column to the name of the one with the addresses"
     if "@" in head:  # then it is no header, and nobody's business
-        advice = "its first line holds an address; add a header, or set source_format='lines' if it is one address a line"
+        advice = (
+            "its first line holds an address; add a header, or set source_format='lines' if there is one address a line"
+        )
     raise InvalidSourceError(f"it has no column {column!r}; {advice}.")
 
 

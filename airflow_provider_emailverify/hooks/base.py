@@ -158,6 +158,15 @@ class EmailVerifyHook(ConnectedHook):
         """
         raise self._unsupported("to cancel a batch")
 
+    def find_batch(self, name: str) -> str | None:
+        """
+        Return the id of the batch that was submitted under a name; None if the vendor is sure that there is none.
+
+        :param name: what :meth:`submit_batch` was told to call the batch.
+        :raises UnsupportedOperationError: the vendor has no such call.
+        """
+        raise self._unsupported("to find a batch by its name")
+
     def get_credits(self) -> float:
         """
         Return the account's balance, in the vendor's credits.

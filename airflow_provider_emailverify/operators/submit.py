@@ -1,0 +1,252 @@
+"""Submit a file of addresses, in batches, each paid for once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+
+from airflow_provider_emailverify.exceptions import (
+    InsufficientCreditsError,
+    InvalidRequestError,
+    InvalidSourceError,
+    SubmissionStoppedError,
+    SubmissionUnknownError,
+    UnsupportedOperationError,
+)
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.task_errors import no_pointless_retries
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_emailverify.submission import StateStore, Submission
+
+#: Addresses in a batch of a vendor that documents no limit. More at once means fewer ids to wait for; fewer at once,
+#: fewer addresses whose fate is unknown if a worker dies at the wrong moment.
+DEFAULT_BATCH_SIZE = 10_000
+
+
+class EmailVerifySubmitOperator(BaseOperator):
+    """
+    Submit the addresses of a file to a vendor, and return the ids of the batches.
+
+    The file is read once, in constant memory: white space around an address is cut off, an address that was seen
+    before is left out (upper and lower case in the domain are the same), and so is what is no address at all. The
+    rest is cut into batches of the vendor's size. Nothing is submitted before the whole list is known to be good.
+
+    No address is paid for twice in one run of the Dag. Each batch is written to the task's state before it is
+    submitted, and its id when the vendor has accepted it; a retry, a cleared task or another worker goes on after the
+    last one. If a worker dies with a batch on its way, nobody but the vendor knows whether it was accepted: the next
+    try asks, if the vendor has a call for that, and fails otherwise with what to do. Before Airflow 3.3 tasks have no
+    state, so there a second try submits nothing at all unless ``on_unknown_submission`` allows it.
+
+    The return value is the list of batch ids, ready for ``.expand()``; it is empty if the file has no addresses. The
+    XCom key ``summary`` holds ``read`` (values), ``dropped`` (of them no addresses), ``unique`` (addresses),
+    ``submitted`` (addresses, by this try or an earlier one), ``batches``, ``resumed`` (batches of earlier tries).
+
+    :param source: a URI as ``ObjectStoragePath`` takes it, such as ``s3://my_conn@bucket/lists/{{ ds }}.csv``.
+        (templated)
+    :param conn_id: the Airflow connection; its type names the vendor. (templated)
+    :param email_column: the name of the column in a CSV or Parquet file, or of the member of a JSON line. (templated)
+    :param source_format: ``csv``, ``jsonl``, ``parquet`` or ``lines`` (one address a line); by default what the file's
+        name ends in, ``.gz`` apart. (templated)
+    :param encoding: of a text file.
+    :param batch_size: addresses in a batch; by default the vendor's limit, or 10,000 if it documents none. (templated)
+    :param max_emails: refuse a list of more addresses, before anything is spent. (templated)
+    :param check_credits: refuse a list for which the balance is too small, if the vendor tells the balance.
+    :param on_unknown_submission: what to do about a batch of which nobody knows whether the vendor accepted it:
+        ``fail``, or ``resubmit`` and maybe pay for it twice. (templated)
+    :param cancel_on_kill: when the task is killed, cancel at the vendor what this try submitted, if the vendor has
+        such a call. Airflow leaves five seconds for that. A worker that is shut down in good order counts as a kill,
+        a timeout of the task does not.
+    """
+
+    template_fields: Sequence[str] = (
+        "source",
+        "conn_id",
+        "email_column",
+        "source_format",
+        "batch_size",
+        "max_emails",
+        "on_unknown_submission",
+    )
+    ui_color = "#dcefe2"
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        conn_id: str,
+        email_column: str = "email",
+        source_format: Literal["csv", "jsonl", "parquet", "lines"] | None = None,
+        encoding: str = "utf-8",
+        batch_size: int | None = None,
+        max_emails: int | None = None,
+        check_credits: bool = True,
+        on_unknown_submission: Literal["fail", "resubmit"] = "fail",
+        cancel_on_kill: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.conn_id = conn_id
+        self.email_column = email_column
+        self.source_format = source_format
+        self.encoding = encoding
+        self.batch_size = batch_size
+        self.max_emails = max_emails
+        self.check_credits = check_credits
+        self.on_unknown_submission = on_unknown_submission
+        self.cancel_on_kill = cancel_on_kill
+        self._submission: Submission | None = None
+        self._canceller: EmailVerifyHook | None = None
+
+    def execute(self, context: Context) -> list[str]:
+        """
+        Read, clean, submit. Return the ids of the batches.
+
+        :param context: the task's context.
+        :raises AirflowFailException: for a reason that a retry cannot cure.
+        :raises EmailVerifyError: for a reason that it can.
+        """
+        from airflow_provider_emailverify.address_list import AddressList
+        from airflow_provider_emailverify.sources import read_column
+        from airflow_provider_emailverify.submission import BatchNames, Submission
+
+        with no_pointless_retries():
+            self._check_arguments()
+            hook = EmailVerifyHook.get_hook(self.conn_id)
+            batch_size = _batch_size(hook, _whole_number("batch_size", self.batch_size))
+            max_emails = _whole_number("max_emails", self.max_emails)
+            store = self._open_store(context)
+            values = read_column(self.source, self.email_column, self.source_format, self.encoding)
+            with AddressList(values, max_emails) as emails:
+                names = BatchNames(*_identity(context))
+                submission = Submission(hook, emails, batch_size, names, store)
+                self.log.info(
+                    "Read %d values: %d addresses, %d no addresses, the rest duplicates; %d batches, %d of them "
+                    "submitted by an earlier try",
+                    emails.read,
+                    emails.unique,
+                    emails.dropped,
+                    submission.batches,
+                    submission.resumed,
+                )
+                self._check_length(submission.batches)
+                submission.settle_doubts(self.on_unknown_submission)
+                self._check_credits(submission)
+                batch_ids = self._submit(submission)
+        summary = {
+            "read": emails.read,
+            "dropped": emails.dropped,
+            "unique": emails.unique,
+            "submitted": emails.unique,
+            "batches": submission.batches,
+            "resumed": submission.resumed,
+        }
+        context["ti"].xcom_push(key="summary", value=summary)
+        return batch_ids
+
+    def on_kill(self) -> None:
+        """Stop after the batch that is on its way, and cancel what this try submitted if that was asked for."""
+        if self._submission is None:
+            return
+        self._submission.stop()  # Airflow 3 lets execute go on
+        if self._canceller and not isinstance(sys.exception(), AirflowTaskTimeout):
+            self._submission.cancel(self._canceller)
+
+    def _submit(self, submission: Submission) -> list[str]:
+        if self.cancel_on_kill:
+            # Made now, as a signal handler may not ask Airflow for a connection.
+            self._canceller = EmailVerifyHook.get_hook(self.conn_id)
+            self._canceller.get_conn()
+        self._submission = submission
+        try:
+            return submission.run(self.on_unknown_submission)
+        except SubmissionStoppedError:
+            if self._canceller:
+                submission.cancel(self._canceller)
+                submission.record_cancelled()
+            raise
+        finally:
+            self._submission = None
+
+    def _check_arguments(self) -> None:
+        if not isinstance(self.source, str) or not self.source.strip():
+            raise InvalidSourceError(f"The source is empty ({self.source!r}); give a URI such as s3://bucket/list.csv.")
+        if self.on_unknown_submission not in ("fail", "resubmit"):
+            raise InvalidRequestError(
+                f"on_unknown_submission is 'fail' or 'resubmit', not {self.on_unknown_submission!r}."
+            )
+
+    def _open_store(self, context: Context) -> StateStore:
+        from airflow_provider_emailverify.submission import ForgetfulStore
+
+        store: StateStore | None = context.get("task_state_store")
+        if store is not None:
+            return store
+        if context["ti"].try_number > 1 and self.on_unknown_submission == "fail":
+            raise SubmissionUnknownError(
+                f"This is try {context['ti'].try_number}, and Airflow before 3.3 does not keep what an earlier try "
+                "submitted. Look for batches of this run in the vendor's dashboard. If there are none, set "
+                "on_unknown_submission='resubmit' and clear the task; or upgrade Airflow to 3.3."
+            )
+        self.log.warning(
+            "Airflow before 3.3 does not keep what this try submits. If it does not end well, a second try will submit "
+            "nothing, unless on_unknown_submission='resubmit' allows it to pay twice."
+        )
+        return ForgetfulStore()
+
+    def _check_length(self, batches: int) -> None:
+        """Refuse more batches than Airflow can map over: it would say so when all of them are paid for."""
+        limit = conf.getint("core", "max_map_length", fallback=1024)
+        if batches > limit and next(self.iter_mapped_dependants(), None) is not None:
+            raise InvalidRequestError(
+                f"The list makes {batches:,} batches, and Airflow maps over {limit:,} at most ([core] max_map_length). "
+                "Nothing was submitted. Raise that limit on the API server, the scheduler and the workers, raise "
+                "batch_size if the vendor allows it, or split the file."
+            )
+
+    def _check_credits(self, submission: Submission) -> None:
+        if not self.check_credits or not submission.remaining:
+            return
+        try:
+            credits_left = submission.hook.get_credits()
+        except UnsupportedOperationError:
+            return
+        if credits_left < submission.remaining:
+            raise InsufficientCreditsError(
+                f"{submission.hook.client.name} has {credits_left:,g} credits, and {submission.remaining:,} addresses "
+                f"are still to be submitted. {InsufficientCreditsError.advice} Or set check_credits=False to let the "
+                "vendor decide."
+            )
+
+
+def _batch_size(hook: EmailVerifyHook, asked: int | None) -> int:
+    limit = hook.max_batch_size
+    if asked and limit and asked > limit:
+        raise InvalidRequestError(
+            f"{hook.hook_name} takes {limit:,} addresses a batch, so batch_size cannot be {asked:,}."
+        )
+    return asked or limit or DEFAULT_BATCH_SIZE
+
+
+def _whole_number(name: str, value: Any) -> int | None:
+    """Return an argument that a template may have made a str."""
+    if value is None or str(value).strip() in ("", "None"):
+        return None
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise InvalidRequestError(f"{name} is a whole number of at least 1, not {value!r}.")
+    return number
+
+
+def _identity(context: Context) -> tuple[str, str, str, int]:
+    ti = context["ti"]
+    return ti.dag_id, ti.run_id, ti.task_id, getattr(ti, "map_index", -1)

@@ -1,0 +1,87 @@
+"""The whole walk as one call: submit a list, wait for each batch, land its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.providers.common.compat.sdk import TaskGroup, task, task_group
+
+from airflow_provider_emailverify.operators.download import EmailVerifyDownloadOperator
+from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOperator
+from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import XComArg
+
+
+def verify_emails(
+    group_id: str = "verify_emails",
+    *,
+    source: str | XComArg | None = None,
+    sources: Sequence[str] | XComArg | None = None,
+    conn_id: str | XComArg,
+    destination: str | XComArg,
+    submit: Mapping[str, Any] | None = None,
+    wait: Mapping[str, Any] | None = None,
+    download: Mapping[str, Any] | None = None,
+    paths: Mapping[str, Any] | None = None,
+) -> XComArg:
+    """
+    Verify the addresses of a file, and return the list of the paths where the results are.
+
+    Adds a task group to the Dag: ``submit``; for each batch ``batch.wait`` and ``batch.download``, so that a batch is
+    landed as soon as it is ready; and ``paths``, which returns the paths as a list. A list without addresses ends in
+    an empty one. The result is an ``XComArg``: hand it to a task, or expand over it.
+
+    All arguments may be templates or the output of other tasks. What they do is told at the operators: those below
+    are common to all, and each mapping holds further arguments for one, ``BaseOperator``'s included, such as
+    ``wait={"deferrable": True, "timeout": 86400}``.
+
+    :param group_id: the name of the task group.
+    :param source: the file with the addresses.
+    :param sources: several files in place of one, also as the output of a task that lists them; ``submit`` is mapped
+        over them, and a task ``batches`` joins their batch ids. An address that stands in two files is submitted twice.
+    :param conn_id: the Airflow connection; its type names the vendor.
+    :param destination: the folder for the results. It ends in a slash, for there may be many batches.
+    :param submit: arguments for :class:`~.operators.submit.EmailVerifySubmitOperator`, such as ``email_column``.
+    :param wait: arguments for :class:`~.sensors.batch.EmailVerifyBatchSensor`, such as ``deferrable``.
+    :param download: arguments for :class:`~.operators.download.EmailVerifyDownloadOperator`, such as
+        ``output_format``.
+    :param paths: arguments for the task that collects the paths, such as ``trigger_rule``.
+    :raises ValueError: neither ``source`` nor ``sources``, or both; ``destination`` is no folder; or the group is to
+        stand in a mapped one.
+    """
+    if (source is None) == (sources is None):
+        raise ValueError("verify_emails takes either source, one file, or sources, several.")
+    if isinstance(destination, str) and not destination.rstrip().endswith("/"):
+        raise ValueError(
+            f"verify_emails: destination {destination!r} is one file, and there may be many batches; end it in a slash."
+        )
+    connection: Any = {"conn_id": conn_id}
+
+    @task_group(group_id="batch")
+    def batch(batch_id: Any) -> Any:
+        ready = EmailVerifyBatchSensor(task_id="wait", batch_id=batch_id, **connection, **(wait or {}))
+        place: Any = {"batch_id": ready.output, "destination": destination}
+        return EmailVerifyDownloadOperator(task_id="download", **place, **connection, **(download or {})).output
+
+    @task(task_id="batches")
+    def join(lists: Any) -> list[str]:
+        return [batch_id for batch_ids in lists for batch_id in batch_ids]
+
+    # If submit was skipped by a branch, so is this; if there was no batch to map over, submit has succeeded.
+    @task(task_id="paths", **{"trigger_rule": "none_failed_min_one_success", **(paths or {})})
+    def collect(landed: Any, _batch_ids: Any) -> list[str]:
+        return list(landed or [])
+
+    with TaskGroup(group_id) as group:
+        if next(group.iter_mapped_task_groups(), None) is not None:
+            # Airflow takes such a Dag, runs submit, and fails what comes after it.
+            raise ValueError("verify_emails cannot stand in a mapped task group; give it sources=[…] instead.")
+        options: Any = {"task_id": "submit", **connection, **(submit or {})}
+        if sources is None:
+            batch_ids: Any = EmailVerifySubmitOperator(source=cast("str", source), **options).output
+        else:
+            batch_ids = join(EmailVerifySubmitOperator.partial(**options).expand(source=sources).output)
+        return collect(batch.expand(batch_id=batch_ids), batch_ids)

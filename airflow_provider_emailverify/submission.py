@@ -112,10 +112,11 @@ class Submission:
         self.accepted: dict[int, str] = {}
         self._names = names
         self._store = store
-        self._in_doubt: list[int] = []
+        self._in_doubt: set[int] = set()
         self._own: list[int] = []  # what this process submitted and may cancel
         self._cancelled: set[int] = set()
         self._is_stopped = False
+        self._is_waiting = False
         self._plan = {
             "conn_id": hook.conn_id,
             "batch_size": batch_size,
@@ -141,7 +142,7 @@ class Submission:
         :param on_unknown: what to do if the vendor cannot tell.
         :raises SubmissionUnknownError: it cannot tell, and ``on_unknown`` is ``fail``.
         """
-        for number in self._in_doubt:
+        for number in sorted(self._in_doubt):
             try:
                 batch_id = self.hook.find_batch(self._names[number])
             except UnsupportedOperationError:
@@ -149,6 +150,7 @@ class Submission:
                     raise self._unknown(number, "An earlier try began to submit it, and its answer is lost") from None
                 log.warning("%s is submitted again, as on_unknown_submission says.", self._describe(number))
             else:
+                self._in_doubt.remove(number)
                 if batch_id:
                     self._accept(number, batch_id)
                 else:
@@ -169,8 +171,14 @@ class Submission:
         return [self.accepted[number] for number in range(1, self.batches + 1)]
 
     def stop(self) -> None:
-        """Submit no further batch. It may be called by a signal handler."""
+        """
+        Submit no further batch. A signal handler may call it; it must be the last thing that the handler does.
+
+        :raises SubmissionStoppedError: no batch is on its way, so that :meth:`run` can be left where it is.
+        """
         self._is_stopped = True
+        if self._is_waiting:
+            raise self._stopped()
 
     def cancel(self, hook: EmailVerifyHook) -> None:
         """
@@ -213,15 +221,10 @@ class Submission:
             if isinstance(record, str) and record:
                 self.accepted[number] = record
             elif record is not None:
-                self._in_doubt.append(number)
+                self._in_doubt.add(number)
 
     def _submit(self, number: int, batch: list[str], on_unknown: OnUnknown) -> None:
-        self.hook.client.take_turn()  # before the note below, because a try that dies while it waits has sent nothing
-        if self._is_stopped:
-            raise SubmissionStoppedError(
-                f"Stopped before {self._describe(number)}: the task was killed. {len(self.accepted)} batches are "
-                "submitted; the next try goes on after them."
-            )
+        self._wait_for_turn()  # before it is written down, because a try that dies while it waits has sent nothing
         name = self._names[number]
         self._write(_PLAN, self._plan)
         self._write(_key(number), {"name": name})
@@ -231,14 +234,34 @@ class Submission:
             if on_unknown == "fail":
                 raise self._unknown(number, str(error)) from None
             raise TransientError(f"{error} The next try submits it again, as on_unknown_submission says.") from None
-        except EmailVerifyError as error:  # the vendor took nothing
+        except EmailVerifyError as error:  # the vendor took nothing, this time
+            if number in self._in_doubt:
+                error.args = (
+                    f"{self._describe(number)}: {error} It stays in doubt whether an earlier try submitted it.",
+                )
+                raise
             self._store.delete(_key(number))
-            if not self.accepted:
+            if not self.accepted and not self._in_doubt:
                 self._store.delete(_PLAN)
             error.args = (f"{self._describe(number)}: {error}",)
             raise
         self._own.append(number)
         self._accept(number, batch_id)
+
+    def _wait_for_turn(self) -> None:
+        self._is_waiting = True
+        try:
+            self.hook.client.take_turn()
+        finally:
+            self._is_waiting = False
+        if self._is_stopped:
+            raise self._stopped()
+
+    def _stopped(self) -> SubmissionStoppedError:
+        return SubmissionStoppedError(
+            f"{self.hook.client.name}: the task was killed when {len(self.accepted)} of {self.batches} batches were "
+            "submitted. The next try goes on after them, those apart that were cancelled."
+        )
 
     def _accept(self, number: int, batch_id: str) -> None:
         log.info("%s was accepted, id %s", self._describe(number), batch_id)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_emailverify.exceptions import (
     InsufficientCreditsError,
@@ -154,9 +153,9 @@ class EmailVerifySubmitOperator(BaseOperator):
         """Stop after the batch that is on its way, and cancel what this try submitted if that was asked for."""
         if self._submission is None:
             return
-        self._submission.stop()  # Airflow 3 lets execute go on
-        if self._canceller and not isinstance(sys.exception(), AirflowTaskTimeout):
+        if self._canceller:
             self._submission.cancel(self._canceller)
+        self._submission.stop()  # Airflow 3 would let execute go on
 
     def _submit(self, submission: Submission) -> list[str]:
         if self.cancel_on_kill:
@@ -203,7 +202,8 @@ class EmailVerifySubmitOperator(BaseOperator):
     def _check_length(self, batches: int) -> None:
         """Refuse more batches than Airflow can map over: it would say so when all of them are paid for."""
         limit = conf.getint("core", "max_map_length", fallback=1024)
-        if batches > limit and next(self.iter_mapped_dependants(), None) is not None:
+        is_mapped_over = self.has_dag() and next(self.iter_mapped_dependants(), None) is not None  # type: ignore[no-untyped-call]
+        if batches > limit and is_mapped_over:
             raise InvalidRequestError(
                 f"The list makes {batches:,} batches, and Airflow maps over {limit:,} at most ([core] max_map_length). "
                 "Nothing was submitted. Raise that limit on the API server, the scheduler and the workers, raise "

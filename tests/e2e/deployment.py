@@ -1,0 +1,187 @@
+"""A real Airflow: scheduler, API server and DAG processor as processes of their own, each task under its supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+PACKAGE_ROOT = Path(__file__).parents[2]
+START_SECONDS = 180
+STEP_SECONDS = 120
+
+
+class Deployment:
+    """
+    Run Airflow for as long as the ``with`` block lasts.
+
+    :param home: an empty folder.
+    :param dags: DAG files by name.
+    :param connections: values of ``AIRFLOW_CONN_…`` by connection id.
+    """
+
+    def __init__(self, home: Path, dags: dict[str, str], connections: dict[str, dict[str, Any]]) -> None:
+        self.home = home
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        folder = home / "dags"
+        folder.mkdir()
+        for name, source in dags.items():
+            (folder / f"{name}.py").write_text(source)
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": self.url.rpartition(":")[2],
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__SECRET_KEY": "e2e",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "e2e-secret-of-sixty-four-characters-" + "x" * 40,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": str(PACKAGE_ROOT),
+            **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
+        }
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        """Start, and return when DAGs can be triggered."""
+        try:
+            self._airflow("db", "migrate").wait(START_SECONDS)
+            for command in (["api-server", "--workers", "1"], ["scheduler"], ["dag-processor"]):
+                self._processes.append(self._airflow(*command))
+            self._token = eventually(lambda: self._call("GET", "/auth/token", token="")["access_token"], START_SECONDS)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop all processes, with those that they started."""
+        for process in self._processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def trigger(self, dag_id: str) -> str:
+        """Start a run of a DAG, and return its id."""
+        eventually(lambda: self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False}), START_SECONDS)
+        return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"])
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task when its run is over, as the button in the UI does."""
+        eventually(
+            lambda: self._rows("select 1 from dag_run where run_id = ? and end_date not null", run_id), STEP_SECONDS
+        )
+        body = {"dag_run_id": run_id, "task_ids": [task_id], "dry_run": False, "only_failed": False}
+        self._call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
+
+    def kill_by_user(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Mark a running task as failed, as the button in the UI does."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
+        eventually(lambda: self._call("PATCH", path, {"new_state": "failed"}), STEP_SECONDS)  # SQLite may be locked
+
+    def task(self, run_id: str, task_id: str) -> dict[str, Any]:
+        """Return state, try number and process id of a task."""
+        rows = self._rows(
+            "select state, try_number, pid from task_instance where run_id = ? and task_id = ?", run_id, task_id
+        )
+        return dict(zip(("state", "try", "pid"), rows[0], strict=True)) if rows else {}
+
+    def wait_for_state(self, run_id: str, task_id: str, state: str, tries: int | None = None) -> None:
+        """Return when a task has reached a state, in a certain try."""
+
+        def reached() -> bool:
+            task = self.task(run_id, task_id)
+            return task["state"] == state and tries in (None, task["try"])
+
+        eventually(reached, STEP_SECONDS, lambda: f"{self.task(run_id, task_id)}\n{self.log(run_id)[-6000:]}")
+
+    def xcom(self, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        """Return what a task pushed."""
+        rows = self._rows("select value from xcom where run_id = ? and task_id = ? and key = ?", run_id, task_id, key)
+        return json.loads(json.loads(rows[0][0])) if isinstance(json.loads(rows[0][0]), str) else json.loads(rows[0][0])
+
+    def states(self, run_id: str) -> dict[str, Any]:
+        """Return the task state store of a run's tasks, by key."""
+        rows = self._rows("select key, value from task_state_store where run_id = ?", run_id)
+        return {key: json.loads(value) for key, value in rows}
+
+    def set_state(self, dag_id: str, run_id: str, task_id: str, key: str, value: Any) -> None:
+        """Set one value of a task's state by the REST API; None deletes it."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/state-store/{key}"
+        if value is None:
+            self._call("DELETE", path)
+        else:
+            self._call("PUT", path, {"value": value, "expires_at": None})
+
+    def log(self, run_id: str) -> str:
+        """Return all logs of a run's tasks."""
+        files = sorted((self.home / "logs").glob(f"*/run_id={run_id}/**/*.log"))
+        return "\n".join(path.read_text() for path in files)
+
+    def _airflow(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self.home / f"{command[0]}.out").open("wb") as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "airflow", *command],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _rows(self, query: str, *values: str) -> list[Any]:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.home}/airflow.db?mode=ro", uri=True, timeout=30)
+        ) as database:
+            return database.execute(query, values).fetchall()
+
+    def _call(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {token or self._token if token != '' else ''}",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            content = response.read()
+        return json.loads(content) if content else None
+
+
+def eventually(condition: Callable[[], Any], seconds: float, explain: Callable[[], str] = str) -> Any:
+    """Return what a condition returns as soon as that is true; it may fail until then."""
+    deadline = time.monotonic() + seconds
+    trouble: Exception | None = None
+    while time.monotonic() < deadline:
+        try:
+            if result := condition():
+                return result
+        except Exception as error:
+            trouble = error
+        time.sleep(0.1)
+    raise AssertionError(f"it did not happen within {seconds} s: {trouble or ''} {explain()}")

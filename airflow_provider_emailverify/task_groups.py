@@ -73,7 +73,8 @@ def verify_emails(
     # If submit was skipped by a branch, so is this; if there was no batch to map over, submit has succeeded.
     @task(task_id="paths", **{"trigger_rule": "none_failed_min_one_success", **(paths or {})})
     def collect(landed: Any, _batch_ids: Any) -> list[str]:
-        return list(landed or [])
+        # Of a group that was mapped over a single batch, Airflow hands out the value instead of a list with it.
+        return [landed] if isinstance(landed, str) else list(landed or [])
 
     with TaskGroup(group_id) as group:
         if next(group.iter_mapped_task_groups(), None) is not None:

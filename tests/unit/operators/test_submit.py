@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_emailverify.exceptions import (
     EmailVerifyError,
@@ -24,6 +24,7 @@ from airflow_provider_emailverify.hooks.cliova import CliovaHook
 from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOperator
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sandbox.settings import Readings
+from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 from airflow_provider_emailverify.submission import BatchNames, ForgetfulStore
 from tests.conftest import AWKWARD_KEY
 from tests.unit.test_addresses import AWKWARD
@@ -218,7 +219,7 @@ def test_more_batches_than_airflow_maps_over_are_refused_before_they_are_paid_fo
         submit = EmailVerifySubmitOperator(
             task_id="submit", source=f"file://{task.source}", conn_id=task.conn_id, batch_size=2
         )
-        BaseOperator.partial(task_id="each").expand(doc=submit.output)
+        EmailVerifyBatchSensor.partial(task_id="each", conn_id=task.conn_id).expand(batch_id=submit.output)
 
     with pytest.raises(AirflowFailException, match=r"3 batches, and Airflow maps over 2 at most.*max_map_length"):
         submit.execute({"ti": Ti(), "task_state_store": task.store})  # type: ignore[typeddict-item]

@@ -26,6 +26,7 @@ _DOMAIN = rf"(?:{_ATOM}(?:\.{_ATOM})*+|{_LITERAL})"
 _ADDRESS = re.compile(f"{_COMMENT}{_LOCAL}{_COMMENT}@{_COMMENT}{_DOMAIN}{_COMMENT}")
 
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+/=?^_`{|}~-."
+_FEW = 32
 _NOT_PLAIN = (b"\n@", b"@\n", b"@.", b"..", b".\n")
 
 
@@ -47,7 +48,13 @@ def only_addresses(texts: Sequence[str]) -> list[str]:
     :param texts: anything, some thousand at a time.
     """
     stripped = [text.strip() for text in texts]
-    return stripped if _are_plain(stripped) else [text for text in stripped if is_address(text)]
+    if _are_plain(stripped):
+        return stripped
+    kept: list[str] = []
+    for start in range(0, len(stripped), _FEW):
+        few = stripped[start : start + _FEW]
+        kept += few if _are_plain(few) else [text for text in few if is_address(text)]
+    return kept
 
 
 def _are_plain(texts: Sequence[str]) -> bool:
@@ -63,16 +70,15 @@ def _are_plain(texts: Sequence[str]) -> bool:
 
 class SeenAddresses:
     """
-    Remember addresses by 64 bits each, in a hash table of 12 to 24 bytes an address.
+    Remember addresses by 64 bits each, in a hash table of 12 to 48 bytes an address.
 
-    While the table grows there are two of them, 36 bytes an address. Python's own hash of a str (SipHash under a
+    While the table grows there are two of them, 60 bytes an address. Python's own hash of a str (SipHash under a
     random key) is the fingerprint, so nobody can prepare a list of addresses that collide. That two of n addresses
     do, and the later one is taken for a duplicate, has a probability of n²/2⁶⁵: 3 in a million for ten million.
     """
 
     def __init__(self) -> None:
-        self._bits = 12
-        self._slots = _table(self._bits)
+        self._slots = _table(1 << 12)
         self._count = 0
 
     def __len__(self) -> int:
@@ -87,10 +93,10 @@ class SeenAddresses:
         """
         while (self._count + len(addresses)) * 3 > len(self._slots) * 2:
             self._grow()
-        slots, mask, shift = self._slots, len(self._slots) - 1, 64 - self._bits
+        slots, mask = self._slots, len(self._slots) - 1
         new: list[str] = []
         for address, fingerprint in zip(addresses, map(hash, _keys(addresses)), strict=True):
-            at = (fingerprint >> shift) & mask
+            at = fingerprint & mask
             while (found := slots[at]) and found != fingerprint:
                 at = (at + 1) & mask
             if not found:
@@ -100,21 +106,19 @@ class SeenAddresses:
         return new
 
     def _grow(self) -> None:
-        self._bits += 1
-        slots = _table(self._bits)
-        mask, shift = len(slots) - 1, 64 - self._bits
-        # A place comes from the highest bits, so that both tables are walked from end to end and not at random.
+        slots = _table(len(self._slots) * 4)  # by two it would take a third more time in all
+        mask = len(slots) - 1
         for fingerprint in self._slots:
             if fingerprint:
-                at = (fingerprint >> shift) & mask
+                at = fingerprint & mask
                 while slots[at]:
                     at = (at + 1) & mask
                 slots[at] = fingerprint
         self._slots = slots
 
 
-def _table(bits: int) -> array[int]:
-    return array("q", [0]) * (1 << bits)
+def _table(size: int) -> array[int]:
+    return array("q", [0]) * size
 
 
 def _keys(addresses: Sequence[str]) -> Iterable[str]:

@@ -41,20 +41,20 @@ def is_address(text: str) -> bool:
     return len(text) <= MAX_LENGTH and _ADDRESS.fullmatch(text) is not None
 
 
-def only_addresses(texts: Sequence[str]) -> list[str]:
+def only_addresses(values: Sequence[str]) -> list[str]:
     """
-    Return those texts that are addresses, without the white space around them.
+    Return those values that are addresses, without the white space around them.
 
-    :param texts: anything, some thousand at a time.
+    :param values: anything, some thousand at a time.
     """
-    stripped = [text.strip() for text in texts]
+    stripped = [text for value in values if "@" in (text := value.strip())]
     if _are_plain(stripped):
         return stripped
-    kept: list[str] = []
+    addresses: list[str] = []
     for start in range(0, len(stripped), _FEW):
         few = stripped[start : start + _FEW]
-        kept += few if _are_plain(few) else [text for text in few if is_address(text)]
-    return kept
+        addresses += few if _are_plain(few) else [text for text in few if is_address(text)]
+    return addresses
 
 
 def _are_plain(texts: Sequence[str]) -> bool:

@@ -1,0 +1,102 @@
+"""Lists in an object store: moto's S3 server, over a socket."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tracemalloc
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_emailverify.exceptions import StorageError
+from airflow_provider_emailverify.sources import read_column
+
+boto3 = pytest.importorskip("boto3", reason="the S3 tests need the extra s3")
+moto_server = pytest.importorskip("moto.server", reason="the S3 tests need moto's server")
+pytest.importorskip("s3fs", reason="the S3 tests need s3fs")
+
+EMAILS = [f"user{number}@example.com" for number in range(20_000)]
+
+
+@pytest.fixture(scope="module")
+def object_store() -> Iterator[tuple[str, Any]]:
+    """An S3 server with a bucket, and a client of it."""
+    server = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    url = "http://127.0.0.1:{}".format(server.get_host_and_port()[1])
+    client = boto3.client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    client.create_bucket(Bucket="lists")
+    yield url, client
+    server.stop()
+
+
+@pytest.fixture
+def bucket(object_store: tuple[str, Any], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The bucket's URI, with a connection of its own: file systems are cached by it."""
+    conn_id = f"aws_{uuid.uuid4().hex}"
+    extra = {"endpoint_url": object_store[0], "region_name": "us-east-1"}
+    fields = {"conn_type": "aws", "login": "x", "password": "x", "extra": extra}
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+    return f"s3://{conn_id}@lists"
+
+
+def read(uri: str) -> list[str]:
+    return [value for block in read_column(uri, "email") for value in block]
+
+
+def parquet() -> bytes:
+    pa = pytest.importorskip("pyarrow", reason="the Parquet tests need the extra parquet")
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(pa.table({"id": range(len(EMAILS)), "email": EMAILS}), file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["list.csv", "list.csv.gz", "list.jsonl", "list.parquet", "list.txt"])
+def test_a_list_is_read_out_of_a_bucket(object_store: tuple[str, Any], bucket: str, name: str) -> None:
+    content = {
+        "list.csv": lambda: "\n".join(["email", *EMAILS]).encode(),
+        "list.csv.gz": lambda: gzip.compress("\n".join(["email", *EMAILS]).encode()),
+        "list.jsonl": lambda: "\n".join(json.dumps({"email": email}) for email in EMAILS).encode(),
+        "list.parquet": parquet,
+        "list.txt": lambda: "\n".join(EMAILS).encode(),
+    }[name]()
+    object_store[1].put_object(Bucket="lists", Key=name, Body=content)
+
+    assert read(f"{bucket}/{name}") == EMAILS
+
+
+def test_only_a_part_of_an_object_is_in_memory(object_store: tuple[str, Any], bucket: str) -> None:
+    line = "x" * 1000
+    content = "\n".join(["email,text", *(f"user{number}@example.com,{line}" for number in range(60_000))]).encode()
+    object_store[1].put_object(Bucket="lists", Key="long.csv", Body=content)
+    read(f"{bucket}/list.csv")  # imports
+    blocks = read_column(f"{bucket}/long.csv", "email")
+    count = 0
+
+    tracemalloc.start()
+    try:
+        count = sum(len(block) for block in blocks)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert count == 60_000
+    assert peak < len(content) * 2 // 3  # moto, which runs in this process, holds what it sends
+
+
+def test_an_object_that_is_not_there_is_an_error_of_the_storage(bucket: str) -> None:
+    with pytest.raises(StorageError, match=r"nothing\.csv: FileNotFoundError"):
+        read(f"{bucket}/nothing.csv")
+
+
+def test_a_bucket_that_is_not_there_is_an_error_of_the_storage(bucket: str) -> None:
+    with pytest.raises(StorageError, match=r"list\.csv"):
+        read(f"{bucket}-not/list.csv")

@@ -32,7 +32,8 @@ def verify_emails(
 
     Adds a task group to the Dag: ``submit``; for each batch ``batch.wait`` and ``batch.download``, so that a batch is
     landed as soon as it is ready; and ``paths``, which returns the paths as a list. A list without addresses ends in
-    an empty one. The result is an ``XComArg``: hand it to a task, or expand over it.
+    an empty one. The result is an ``XComArg``: hand it to a task, or expand over it. With ``split_by_verdict`` the list
+    holds dicts of paths.
 
     All arguments may be templates or the output of other tasks. What they do is told at the operators: those below
     are common to all, and each mapping holds further arguments for one, ``BaseOperator``'s included, such as
@@ -72,9 +73,9 @@ def verify_emails(
 
     # If submit was skipped by a branch, so is this; if there was no batch to map over, submit has succeeded.
     @task(task_id="paths", **{"trigger_rule": "none_failed_min_one_success", **(paths or {})})
-    def collect(landed: Any, _batch_ids: Any) -> list[str]:
+    def collect(landed: Any, _batch_ids: Any) -> list[Any]:
         # Of a group that was mapped over a single batch, Airflow hands out the value instead of a list with it.
-        return [landed] if isinstance(landed, str) else list(landed or [])
+        return [landed] if isinstance(landed, str | dict) else list(landed or [])
 
     with TaskGroup(group_id) as group:
         if next(group.iter_mapped_task_groups(), None) is not None:

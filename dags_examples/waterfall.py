@@ -18,17 +18,22 @@ PARAMS = {
 FOLDER = "{{ params.destination.rstrip('/') }}/{{ run_id }}/"
 
 with DAG("waterfall", schedule=None, params=PARAMS, tags=["emailverify"]) as dag:
-    first = verify_emails("first", source="{{ params.source }}", conn_id="proofy_default", destination=FOLDER)
+    first = verify_emails(
+        "first",
+        source="{{ params.source }}",
+        conn_id="proofy_default",
+        destination=FOLDER,
+        download={"output_format": "jsonl"},
+    )
 
     @task
     def keep_unknown(paths: Iterable[str], target: str) -> str:
-        """Write the addresses that Proofy calls unknown into a list, and return its path."""
+        """Write the addresses of which the first vendor could say nothing into a list, and return its path."""
         unknown: list[str] = []
         for path in paths:
             with ObjectStoragePath(path).open() as file:
-                rows = json.load(file)["list"]
-            # Proofy's rows hold no address, only its parts.
-            unknown += ["{username}@{domain}".format(**row["syntax"]) for row in rows if row["status"] == "unknown"]
+                rows = map(json.loads, file)
+                unknown += [row["email"] for row in rows if row["verdict"] == "unknown" and row["email"]]
         ObjectStoragePath(target).parent.mkdir(parents=True, exist_ok=True)
         ObjectStoragePath(target).write_text("\n".join(unknown))
         return target
@@ -38,4 +43,5 @@ with DAG("waterfall", schedule=None, params=PARAMS, tags=["emailverify"]) as dag
         source=keep_unknown(first, FOLDER + "unknown.txt"),
         conn_id="cliova_default",
         destination=FOLDER,
+        download={"output_format": "jsonl"},
     )

@@ -38,7 +38,8 @@ def test_a_csv_file_is_verified_from_end_to_end(
     (batch,) = both_vendors.ledger.batches()
     assert {task.state for task in tasks.values()} == {"success"}
     assert tasks["verify_emails.submit"].xcoms["summary"]["dropped"] == 1
-    assert list(tasks["size"].xcoms["return_value"]) == [f"file://{tmp_path}/cliova-{batch.batch_id}.csv"]
+    assert tasks["verify_emails.paths"].xcoms["return_value"] == [f"file://{tmp_path}/cliova-{batch.batch_id}.csv"]
+    assert tasks["count"].xcoms["return_value"] == {"deliverable": 5, "risky": 4, "undeliverable": 3, "unknown": 1}
 
 
 def test_what_one_vendor_does_not_know_is_asked_of_the_other(

@@ -13,7 +13,7 @@ bin := .venv/bin
 help: ## Show this
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: .venv/.ready ## Verify a list in the sandbox with both example DAGs (EMAILS=my.csv, PORT=8025)
+demo: .venv/.ready ## Verify a list from end to end, in a sandbox of both vendors (EMAILS=my.csv, PORT=8025)
 	@$(bin)/python dags_examples/demo.py --emails "$(EMAILS)" --port "$(PORT)"
 
 test: .venv/.ready ## Run the tests

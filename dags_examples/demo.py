@@ -1,8 +1,8 @@
 """
-Rehearse both example DAGs with real Airflow, on a list of your own, without an account: ``make demo EMAILS=my.csv``.
+Rehearse the whole walk with real Airflow, on a list of your own, without an account: ``make demo EMAILS=my.csv``.
 
-A script and no DAG: ``.airflowignore`` beside it says so. It starts the sandbox in a process of its own, submits the
-addresses through each vendor's hook, runs the DAGs with ``dag.test()``, and shows what they landed.
+A script and no DAG: ``.airflowignore`` beside it says so. It starts the sandbox in a process of its own, runs the DAG
+``verify_csv`` once for each vendor with ``dag.test()``, and shows what it landed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
-import json
 import os
 import re
 import select
@@ -21,11 +20,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).resolve().parent
 HOME = HERE.parent / ".demo"
-DAGS = {"proofy": "proofy_batch", "cliova": "cliova_batch"}
+DAG_ID = "verify_csv"
+VENDORS = ("proofy", "cliova")
 READY_AFTER_SECONDS = 3
 SHOWN_ROWS = 20
 
@@ -36,10 +35,10 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Landed:
-    """What one vendor's DAG landed: where, and each address with the vendor's word for it."""
+    """What one vendor landed: where, and each address with the verdict on it."""
 
     path: str
-    words: dict[str, str]
+    verdicts: dict[str, str]
     rows: int
 
 
@@ -88,7 +87,7 @@ def _connections(process: subprocess.Popen[bytes]) -> dict[str, str]:
         part = os.read(process.stdout.fileno(), 65536) if process.stdout else b""
         said += part
         found = dict(re.findall(r"(AIRFLOW_CONN_\w+)='([^'\n]+)'", said.decode()))
-        if len(found) >= len(DAGS):
+        if len(found) >= len(VENDORS):
             return found
         if not part:
             break
@@ -125,68 +124,58 @@ def prepare_airflow(connections: dict[str, str]) -> None:
         raise DemoError("Airflow could not make its database.")
 
 
-def submit(vendor: str, emails: list[str]) -> str:
-    """Submit the addresses as one batch, and return its id."""
-    from airflow_provider_emailverify.exceptions import EmailVerifyError
-    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-
-    try:
-        return EmailVerifyHook.get_hook(f"{vendor}_default").submit_batch(emails)
-    except EmailVerifyError as error:
-        raise DemoError(str(error)) from None
-
-
-def run(vendor: str, batch_id: str) -> Landed:
-    """Run the vendor's example DAG, and read what it landed."""
+def run(vendor: str, source: Path) -> Landed:
+    """Run the example DAG with a vendor's connection, and read what it landed."""
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:  # before Airflow 3.2
         from airflow.models.dagbag import DagBag
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    dag = DagBag(str(HERE / f"{DAGS[vendor]}.py")).dags[DAGS[vendor]]
-    dag.get_task("wait").poke_interval = 1.0  # the sandbox is no vendor: it may be asked every second
-    outcome = dag.test(run_conf={"batch_id": batch_id, "destination": f"file://{HOME}/results/"})
+    dag = DagBag(str(HERE / f"{DAG_ID}.py")).dags[DAG_ID]
+    dag.get_task("verify_emails.batch.wait").poke_interval = 1.0  # the sandbox is no vendor: ask it every second
+    conf = {
+        "conn_id": f"{vendor}_default",
+        "source": f"file://{source.resolve()}",
+        "destination": f"file://{HOME}/results/",
+        "max_emails": 1_000_000,
+    }
+    outcome = dag.test(run_conf=conf)
     instances = {each.task_id: each for each in outcome.get_task_instances()}
     failed = [name for name, each in instances.items() if each.state == "failed"]
     if outcome.state != "success":
-        raise DemoError(f"DAG {dag.dag_id} ended as {outcome.state}; failed: {', '.join(failed) or 'nothing'}.")
-    path = instances["download"].xcom_pull(task_ids="download")
-    words = read_words(vendor, ObjectStoragePath(path).read_text())
-    return Landed(path, dict(words), len(words))
-
-
-def read_words(vendor: str, text: str) -> list[tuple[str, str]]:
-    """Return each row's address and the vendor's word for it."""
-    if vendor == "cliova":
-        return [(row["email"], row["status"]) for row in csv.DictReader(text.splitlines())]
-    # Proofy's rows hold no address, only its parts.
-    rows: list[dict[str, Any]] = json.loads(text)["list"]
-    return [("{username}@{domain}".format(**row["syntax"]), row["status"]) for row in rows]
+        raise DemoError(f"DAG {DAG_ID} ended as {outcome.state}; failed: {', '.join(failed) or 'nothing'}.")
+    paths = instances["verify_emails.paths"].xcom_pull(task_ids="verify_emails.paths")
+    verdicts: dict[str, str] = {}
+    for path in paths:
+        with ObjectStoragePath(path).open(encoding="utf-8", newline="") as file:
+            verdicts |= {row["email"]: row["verdict"] for row in csv.DictReader(file)}
+    more = f" and {len(paths) - 1} more files" if len(paths) > 1 else ""
+    return Landed(f"{paths[0] if paths else 'no file'}{more}", verdicts, len(verdicts))
 
 
 def report(emails: list[str], landed: dict[str, Landed]) -> str:
     """Return the paths, and the verdicts side by side."""
     width = max(len(email) for email in emails[:SHOWN_ROWS])
     lines = [f"{vendor:<8}{result.rows} rows in {result.path}" for vendor, result in landed.items()]
-    lines += ["", f"{'address':<{width}}  " + "  ".join(f"{vendor:<8}" for vendor in landed)]
+    lines += ["", f"{'address':<{width}}  " + "  ".join(f"{vendor:<13}" for vendor in landed)]
     for email in emails[:SHOWN_ROWS]:
-        cells = [f"{result.words.get(email, '-'):<8}" for result in landed.values()]
+        cells = [f"{result.verdicts.get(email, '-'):<13}" for result in landed.values()]
         lines.append(f"{email:<{width}}  {'  '.join(cells)}".rstrip())
     if len(emails) > SHOWN_ROWS:
         lines.append(f"... and {len(emails) - SHOWN_ROWS} more")
     lines.append("")
     for vendor, result in landed.items():
-        counts = Counter(result.words.values()).most_common()
-        lines.append(f"{vendor:<8}{', '.join(f'{count} {word}' for word, count in counts)}")
-    if any(email not in landed["proofy"].words for email in emails):
-        lines.append("-       a malformed address: Proofy's rows name user and domain, and it has none")
+        counts = Counter(result.verdicts.values()).most_common()
+        lines.append(f"{vendor:<8}{', '.join(f'{count} {verdict}' for verdict, count in counts)}")
+    if any(email not in result.verdicts for email in emails for result in landed.values()):
+        lines.append("-       no address at all, or the same as another one: it was not submitted, and costs nothing")
     return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo, and return the exit code."""
-    parser = argparse.ArgumentParser(description="Run both example DAGs against the sandbox.")
+    parser = argparse.ArgumentParser(description="Run the example DAG against the sandbox, once for each vendor.")
     parser.add_argument("--emails", type=Path, default=HERE / "data" / "emails.csv", help="a CSV with a column 'email'")
     parser.add_argument("--port", type=int, default=0, help="of the sandbox (default: any free one)")
     options = parser.parse_args(argv)
@@ -200,14 +189,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("Sandbox is up; nothing of this reaches a vendor. Preparing Airflow ...", flush=True)
             with quiet(log):
                 prepare_airflow(connections)
-            for vendor, dag_id in DAGS.items():
+            for vendor in VENDORS:
+                print(f"Running {DAG_ID} with {vendor}: {len(emails)} rows of {options.emails.name} ...", flush=True)
                 with quiet(log):
-                    batch_id = submit(vendor, emails)
-                print(
-                    f"Submitted {len(emails)} addresses as {vendor} batch {batch_id}; running {dag_id} ...", flush=True
-                )
-                with quiet(log):
-                    landed[vendor] = run(vendor, batch_id)
+                    landed[vendor] = run(vendor, options.emails)
     except DemoError as error:
         seen = f" Airflow's log: {log}" if log.exists() and log.stat().st_size else ""
         print(f"{error}{seen}", file=sys.stderr)

@@ -152,14 +152,14 @@ def test_the_demo_says_in_one_line_that_its_port_is_taken(demo: ModuleType, caps
 
 
 def test_the_demos_table_shows_what_each_vendor_says_of_an_address(demo: ModuleType) -> None:
-    proofy = demo.Landed("file:///p.json", {"a@example.com": "valid"}, 2)
-    cliova = demo.Landed("file:///c.csv", {"a@example.com": "valid", "typo": "invalid"}, 2)
+    proofy = demo.Landed("file:///p.json", {"a@example.com": "deliverable"}, 1)
+    cliova = demo.Landed("file:///c.csv", {"a@example.com": "deliverable", "b@example.com": "risky"}, 2)
 
-    lines = demo.report(["a@example.com", "typo"], {"proofy": proofy, "cliova": cliova}).splitlines()
+    lines = demo.report(["a@example.com", "b@example.com"], {"proofy": proofy, "cliova": cliova}).splitlines()
 
-    assert "proofy  2 rows in file:///p.json" in lines
-    assert "a@example.com  valid     valid" in lines
-    assert "typo           -         invalid" in lines
+    assert "proofy  1 rows in file:///p.json" in lines
+    assert "a@example.com  deliverable    deliverable" in lines
+    assert "b@example.com  -              risky" in lines
 
 
 def test_the_demo_is_no_dag(demo: ModuleType) -> None:

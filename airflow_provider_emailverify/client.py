@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +35,7 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnavailableError,
     VendorUnreachableError,
 )
-from airflow_provider_emailverify.rate_limit import RateLimit
+from airflow_provider_emailverify.rate_limit import keep_turn, limit_of_account
 from airflow_provider_emailverify.redaction import Redactor
 from airflow_provider_emailverify.transport import OneStepSession, ResponseBody, TargetAdapter, request_target
 
@@ -69,7 +68,8 @@ class VendorClient:
     :param error_for: tells which error an answer stands for.
     :param timeout: seconds that the vendor may stay silent, and that the body of a short answer may take in all.
     :param max_attempts: how often a request that may be repeated is sent, the first time included.
-    :param requests_per_minute: the limit that this client keeps to; None for no limit.
+    :param requests_per_minute: the limit that all clients of the account keep to together, in this process; None for
+        no limit.
     """
 
     def __init__(
@@ -91,8 +91,7 @@ class VendorClient:
         self.redact = Redactor(key)
         self._auth = {key_param: key}
         self._error_for = error_for
-        self._limit = RateLimit(requests_per_minute) if requests_per_minute else None
-        self._turn = threading.local()
+        self.limit = limit_of_account(self.base_url, key, requests_per_minute)
         self._session = OneStepSession()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, TargetAdapter(pool_maxsize=64))
@@ -112,10 +111,19 @@ class VendorClient:
         Wait for the rate limit now, so that this thread's next request goes out at once.
 
         For who writes down what is about to be sent: a process that is killed while it waits has sent nothing.
+
+        :raises RateLimitedError: the vendor wants to be left alone for longer than a minute.
         """
-        if self._limit:
-            self._limit.wait()
-            self._turn.is_kept = True
+        self._wait_for_turn(f"{self.name}: the next request")
+        keep_turn()
+
+    def _wait_for_turn(self, what: str) -> None:
+        if held := self.limit.wait(MAX_PAUSE_SECONDS):
+            raise RateLimitedError(
+                f"{what} was not sent: the vendor wants to be left alone for another {held:.0f} s. "
+                f"{RateLimitedError.advice}",
+                held,
+            )
 
     def repeat(self, action: Callable[[], T]) -> T:
         """
@@ -242,6 +250,8 @@ class VendorClient:
         text = f"{what} answered {status}{said}. {kind.advice}".rstrip()
         error = kind(text, pause) if issubclass(kind, TransientError) else kind(text)
         error.http_status = status
+        if pause is not None or kind is RateLimitedError:
+            self.limit.hold(pause)  # the vendor means the account, not this one request
         raise error
 
     def _describe(self, method: str, path: str, batch_id: str | None) -> str:
@@ -280,8 +290,7 @@ class VendorClient:
         params: Mapping[str, str] | None,
         **body: Any,
     ) -> Iterator[requests.Response]:
-        if self._limit and not self._turn.__dict__.pop("is_kept", False):
-            self._limit.wait()
+        self._wait_for_turn(what)
         query = urlencode({**(params or {}), **self._auth}, quote_via=quote, safe="")
         try:
             with request_target(f"{urlsplit(self.base_url).path}{path}?{query}"):
@@ -324,6 +333,7 @@ class VendorClient:
                 "key would go along. Put the vendor's own base URL into the connection's Host."
             )
         if status < 400:
+            self.limit.relax()
             return
         pause = _retry_after(response.headers.get("Retry-After"))
         self.check(status, self._any_json(response, what), what, batch_id, pause)

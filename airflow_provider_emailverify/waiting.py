@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emailverify.batches import BatchState, BatchStatus
-from airflow_provider_emailverify.exceptions import BatchFailedError, TransientError, VendorOutageError
+from airflow_provider_emailverify.exceptions import (
+    BatchFailedError,
+    EmailVerifyError,
+    RateLimitedError,
+    TransientError,
+    VendorOutageError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
@@ -17,19 +23,36 @@ log = logging.getLogger(__name__)
 
 class BatchWait:
     """
-    Ask for a batch until it is ready. The sensor and the trigger both wait through this, so they agree.
+    Ask for a batch until it is ready. The sensor and the triggers all wait through this, so they agree.
 
     :param batch_id: the vendor's identifier of the batch.
     :param max_outage: seconds for which the vendor may answer nothing useful; None for ever.
-    :param outage: seconds for which it has done so already.
+    :param notes: the :attr:`notes` of an earlier process, when this one goes on with its wait.
+    :ivar status: the vendor's last useful answer; None before the first.
     """
 
-    def __init__(self, batch_id: str, max_outage: float | None, outage: float = 0.0) -> None:
+    def __init__(self, batch_id: str, max_outage: float | None, notes: dict[str, Any] | None = None) -> None:
         self.batch_id = batch_id
         self.max_outage = max_outage
-        self._failing_since = time.monotonic() - outage if outage else None
-        self._not_before = 0.0
-        self._last_word = ""
+        self.status: BatchStatus | None = None
+        notes = notes or {}
+        # Each process has a monotonic clock of its own, so notes are by the wall clock.
+        ahead = time.monotonic() - time.time()
+        self._started: float | None = notes["started"] + ahead if notes.get("started") else None
+        self._failing_since: float | None = notes["failing_since"] + ahead if notes.get("failing_since") else None
+        self._not_before: float = notes["not_before"] + ahead if notes.get("not_before") else 0.0
+        self._last_word: str = notes.get("last_word", "")
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What the next process has to know to go on with this wait, as primitives."""
+        behind = time.time() - time.monotonic()
+        return {
+            "started": self._started + behind if self._started is not None else None,
+            "failing_since": self._failing_since + behind if self._failing_since is not None else None,
+            "not_before": self._not_before + behind if self.pause else None,
+            "last_word": self._last_word,
+        }
 
     @property
     def outage(self) -> float:
@@ -52,22 +75,29 @@ class BatchWait:
         """
         if self.pause:
             return None
+        about = hook.about(self.batch_id)
+        if self._started is None:
+            self._started = time.monotonic()
+            log.info("%s: waiting until it is ready.", about)
         try:
-            status = hook.get_batch_status(self.batch_id)
-        except TransientError as error:
-            self._bear(error)
-            return None
-        self._failing_since = None
-        self._log_change(status)
-        if status.state in (BatchState.FAILED, BatchState.CANCELLED):
-            raise BatchFailedError(
-                f"{hook.about(self.batch_id)}: the vendor says {status.vendor_status!r}. {BatchFailedError.advice}"
-            )
-        return status if status.state is BatchState.READY else None
+            status = self._answer(hook)
+        except EmailVerifyError as error:
+            log.info("%s: waited %.0f s, in vain: %s.", about, self._waited, type(error).__name__)
+            raise
+        if status is not None:
+            log.info("%s: waited %.0f s; it is ready.", about, self._waited)
+        return status
 
-    def _bear(self, error: TransientError) -> None:
+    def bear(self, error: TransientError) -> None:
+        """
+        Count an answer of no use against the budget.
+
+        :param error: what there was in place of an answer.
+        :raises VendorOutageError: the budget is used up.
+        """
         now = time.monotonic()
-        if self._failing_since is None:
+        is_first = self._failing_since is None
+        if is_first:
             self._failing_since = now
         self._not_before = now + (error.retry_after or 0.0)
         if self.max_outage is not None and self.outage >= self.max_outage:
@@ -75,7 +105,37 @@ class BatchWait:
                 f"{error} No useful answer for {self.outage:.0f} s, and max_outage is {self.max_outage:g} s. When the "
                 "vendor is back, clear the task: the batch goes on without us."
             ) from None
-        log.warning("%s Asking again later.", error)
+        log.log(logging.WARNING if is_first else logging.DEBUG, "%s Asking again later.", error)
+
+    @property
+    def _waited(self) -> float:
+        return 0.0 if self._started is None else time.monotonic() - self._started
+
+    def _answer(self, hook: EmailVerifyHook) -> BatchStatus | None:
+        # Not at module level: DAG files import this module, and Airflow's metrics are not theirs.
+        from airflow_provider_emailverify.metrics import count
+
+        count("polls", hook)
+        was_failing = self._failing_since is not None
+        try:
+            status = hook.get_batch_status(self.batch_id)
+        except TransientError as error:
+            if isinstance(error, RateLimitedError):
+                count("throttled", hook)
+            if not was_failing:
+                count("outages", hook)
+            self.bear(error)
+            return None
+        if was_failing:
+            log.info("%s answers again, after %.0f s.", hook.about(self.batch_id), self.outage)
+        self._failing_since = None
+        self.status = status
+        self._log_change(status)
+        if status.state in (BatchState.FAILED, BatchState.CANCELLED):
+            raise BatchFailedError(
+                f"{hook.about(self.batch_id)}: the vendor says {status.vendor_status!r}. {BatchFailedError.advice}"
+            )
+        return status if status.state is BatchState.READY else None
 
     def _log_change(self, status: BatchStatus) -> None:
         if status.vendor_status == self._last_word:

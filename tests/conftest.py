@@ -23,6 +23,7 @@ os.environ.update(
 
 import pytest
 
+from airflow_provider_emailverify import rate_limit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from tests.raw_server import RawServer
 
@@ -43,6 +44,12 @@ def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
     sandbox_server.faults.clear()
     sandbox_server.ledger.reset()
     return sandbox_server
+
+
+@pytest.fixture(autouse=True)
+def rested_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No turns and no pauses left over from other tests, which use the same key."""
+    monkeypatch.setattr(rate_limit, "_accounts", {})
 
 
 @pytest.fixture

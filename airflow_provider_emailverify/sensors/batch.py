@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -29,7 +28,7 @@ from airflow_provider_emailverify.waiting import BatchWait
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-_FAILING_SINCE = "emailverify_failing_since"
+_WAIT = "emailverify_wait"
 # Airflow 2 has no class for a deferral that timed out, only these words of its scheduler.
 _TIMED_OUT = "Trigger/execution timeout"
 
@@ -117,9 +116,9 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         with no_pointless_retries():
             hook = self._hook = self._hook or EmailVerifyHook.get_hook(self.conn_id)
             wait = self._wait = self._wait or self._start_wait(context)
-            before = wait.outage
             status = wait.ask(hook)
-            self._remember_outage(context, before, wait.outage)
+            if status is None:
+                self._keep_notes(context, wait)
         if status is None:
             return PokeReturnValue(is_done=False)
         context["ti"].xcom_push(key="status", value=status.as_dict())
@@ -178,18 +177,13 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         raise error
 
     def _start_wait(self, context: Context) -> BatchWait:
-        outage = 0.0
-        if self.reschedule and (store := context.get("task_state_store")):
-            # Each poke is a process of its own, and they may be on several hosts, hence the wall clock.
-            match store.get(_FAILING_SINCE):
-                case {"try": number, "since": float(since)} if number == context["ti"].try_number:
-                    outage = max(0.0, time.time() - since)
-        return BatchWait(self.batch_id, self.max_outage, outage)
+        # Each poke is a process of its own in reschedule mode.
+        store = context.get("task_state_store") if self.reschedule else None
+        notes: Any = store.get(_WAIT) if store else None
+        if not isinstance(notes, dict) or notes.get("try") != context["ti"].try_number:
+            notes = None
+        return BatchWait(self.batch_id, self.max_outage, notes)
 
-    def _remember_outage(self, context: Context, before: float, now: float) -> None:
-        if not self.reschedule or not (store := context.get("task_state_store")) or bool(before) == bool(now):
-            return
-        if now:
-            store.set(_FAILING_SINCE, {"try": context["ti"].try_number, "since": time.time() - now})
-        else:
-            store.delete(_FAILING_SINCE)
+    def _keep_notes(self, context: Context, wait: BatchWait) -> None:
+        if self.reschedule and (store := context.get("task_state_store")):
+            store.set(_WAIT, {"try": context["ti"].try_number, **wait.notes})

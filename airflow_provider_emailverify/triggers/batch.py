@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError
 from airflow_provider_emailverify.waiting import BatchWait
-
-if TYPE_CHECKING:
-    from airflow_provider_emailverify.batches import BatchStatus
 
 
 class EmailVerifyBatchTrigger(BaseTrigger):
@@ -25,7 +20,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
 
     :param conn_id: the Airflow connection of the vendor.
     :param batch_id: the vendor's identifier of the batch.
-    :param poll_interval: seconds between two polls at least.
+    :param poll_interval: seconds between two polls at least; more for a batch that takes long, up to 15 minutes.
     :param max_outage: seconds for which the vendor may answer nothing useful; None for ever.
     """
 
@@ -53,22 +48,14 @@ class EmailVerifyBatchTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until there is something to say. Running twice at the same time does no harm: it only asks."""
         # Not at module level: the sensor's module imports this one in every DAG file.
-        from airflow_provider_emailverify.triggers.poller import in_thread, shared_hook
+        from airflow_provider_emailverify.triggers.poller import poller_of
 
-        wait = BatchWait(self.batch_id, self.max_outage)
-
-        def ask() -> BatchStatus | None:
-            return wait.ask(shared_hook(self.conn_id))
-
-        status = None
-        while status is None:
-            # The sensor has asked just before it deferred. The jitter keeps waits from marching in step.
-            jitter = random.uniform(1.0, 1.1)  # noqa: S311 - no secret hangs on it
-            await asyncio.sleep(max(self.poll_interval * jitter, wait.pause))
-            try:
-                status = await in_thread(ask)
-            except EmailVerifyError as error:
-                message = {"type": type(error).__name__, "message": str(error)}
-                yield TriggerEvent({"batch_id": self.batch_id, "error": message})
-                return
-        yield TriggerEvent({"batch_id": self.batch_id, "status": status.as_dict()})
+        event: dict[str, Any] = {"batch_id": self.batch_id}
+        try:
+            async with poller_of(self.conn_id) as poller:
+                status = await poller.wait_for(BatchWait(self.batch_id, self.max_outage), self.poll_interval)
+        except EmailVerifyError as error:
+            event["error"] = {"type": type(error).__name__, "message": str(error)}
+        else:
+            event["status"] = status.as_dict()
+        yield TriggerEvent(event)

@@ -1,60 +1,167 @@
-"""Threads for the triggerer's polls, and hooks that all waits of a connection share."""
+"""The triggerer's polls: all waits of one connection share a client, a pool of threads and a rate limit."""
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import ParamSpec, TypeVar
+import logging
+from asyncio import AbstractEventLoop
+from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.triggers.intervals import Intervals
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+if TYPE_CHECKING:
+    from airflow_provider_emailverify.batches import BatchStatus
+    from airflow_provider_emailverify.waiting import BatchWait
 
+log = logging.getLogger(__name__)
+
+# For one connection. Each has a pool of its own, so that a vendor that hangs holds up nobody else.
 THREADS = 64
 # A changed connection takes effect after this time.
 HOOK_SECONDS = 60.0
 
-_hooks: dict[str, tuple[EmailVerifyHook, float]] = {}
-_hooks_lock = threading.Lock()
+_pollers: dict[tuple[AbstractEventLoop, str], Poller] = {}
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="emailverify-poll")
-
-
-async def in_thread(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+@asynccontextmanager
+async def poller_of(conn_id: str) -> AsyncIterator[Poller]:
     """
-    Run a blocking function off the event loop, in a pool of our own.
-
-    asyncio's default pool has six threads on two cores, and asgiref's default is a single one. The context goes
-    along, because the triggerer finds the log of a trigger by it.
-
-    :param function: what to run.
-    """
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(_pool(), lambda: context.run(function, *args, **kwargs))
-
-
-def shared_hook(conn_id: str) -> EmailVerifyHook:
-    """
-    Return the hook that all waits of a connection share: its sockets and its rate limit.
-
-    Call it in a thread: it reads the connection, which can block an event loop for good before Airflow 3.3.2.
+    Hand out the poller that all waits of a connection share; the last one to leave closes it.
 
     :param conn_id: the Airflow connection.
-    :raises ConnectionConfigError: the connection is missing or cannot be used.
     """
-    with _hooks_lock:
-        hook, made = _hooks.get(conn_id, (None, 0.0))
-        if hook is None or time.monotonic() - made > HOOK_SECONDS:
-            hook = EmailVerifyHook.get_hook(conn_id)
-            hook.get_conn()
-            _hooks[conn_id] = hook, time.monotonic()
+    key = asyncio.get_running_loop(), conn_id
+    poller = _pollers.setdefault(key, Poller(conn_id))
+    poller.waits += 1
+    try:
+        yield poller
+    finally:
+        poller.waits -= 1
+        if not poller.waits:
+            del _pollers[key]
+            poller.close()
+
+
+class Poller:
+    """
+    Ask the vendor of one connection on behalf of many waits: first come, first served, and never on the event loop.
+
+    :param conn_id: the Airflow connection.
+    :ivar waits: how many waits there are.
+    """
+
+    def __init__(self, conn_id: str) -> None:
+        self.conn_id = conn_id
+        self.waits = 0
+        self._loop = asyncio.get_running_loop()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="emailverify-poll")
+        self._idle = asyncio.Semaphore(THREADS)
+        self._queue = asyncio.Lock()
+        self._hook: EmailVerifyHook | None = None
+        self._read_at = 0.0
+
+    async def wait_for(self, wait: BatchWait, interval: float) -> BatchStatus:
+        """
+        Ask for a batch until it is ready, and return its status.
+
+        :param wait: the wait for the batch.
+        :param interval: seconds between two polls at least.
+        :raises EmailVerifyError: waiting on is pointless.
+        """
+        intervals = Intervals(interval)
+        pause = intervals.first(self.waits)
+        while True:
+            await asyncio.sleep(pause)
+            asked_at, status = await self._ask(wait)
+            if status is not None:
+                return status
+            # From one request to the next, however long the answer took.
+            pause = max(0.0, wait.pause, asked_at + intervals.next(wait.status) - self._loop.time())
+
+    async def _ask(self, wait: BatchWait) -> tuple[float, BatchStatus | None]:
+        """Ask when the turn of this wait has come. Return when that was, and the status of a batch that is ready."""
+        async with self._queue:  # a lock serves in the order of arrival
+            await self._idle.acquire()
+            try:
+                hook = await self._turn()
+            except BaseException as error:
+                self._idle.release()
+                if not isinstance(error, TransientError):
+                    raise
+                wait.bear(error)
+                return self._loop.time(), None
+            asked_at = self._loop.time()
+            poll = self._pool.submit(copy_context().run, self._poll, hook, wait)
+            # Not when this coroutine ends: it may be cancelled while the thread still waits for the vendor.
+            poll.add_done_callback(self._release)
+        return asked_at, await asyncio.wrap_future(poll)
+
+    def close(self) -> None:
+        """End the threads and the connections as soon as the polls under way have ended."""
+        self._pool.submit(self._close)
+        self._pool.shutdown(wait=False)
+
+    async def _turn(self) -> EmailVerifyHook:
+        """Wait until the rate limit lets one more request pass; return the hook to send it by."""
+        while True:
+            hook = self._hook
+            if hook is None or self._loop.time() - self._read_at > HOOK_SECONDS:
+                # In a thread: reading a connection can block an event loop for good before Airflow 3.3.2.
+                reading = self._loop.run_in_executor(
+                    self._pool, copy_context().run, _read_connection, self.conn_id, hook
+                )
+                hook = self._hook = await reading
+                self._read_at = self._loop.time()
+            pause = hook.client.limit.take()
+            if not pause:
+                return hook
+            await asyncio.sleep(min(pause, HOOK_SECONDS))
+
+    def _poll(self, hook: EmailVerifyHook, wait: BatchWait) -> BatchStatus | None:
+        from airflow_provider_emailverify.metrics import gauge
+        from airflow_provider_emailverify.rate_limit import turn_taken
+
+        gauge("waits", self.waits, hook)
+        with turn_taken():
+            return wait.ask(hook)
+
+    def _release(self, _: Future[Any]) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._idle.release)
+
+    def _close(self) -> None:
+        from airflow_provider_emailverify.metrics import gauge
+
+        if self._hook:
+            gauge("waits", 0, self._hook)
+            self._hook.client.close()
+
+
+def _read_connection(conn_id: str, before: EmailVerifyHook | None) -> EmailVerifyHook:
+    """Return the hook of a connection: the one from before, with its open sockets, if nothing has changed."""
+    try:
+        hook = EmailVerifyHook.get_hook(conn_id)
+        client = hook.client
+    except EmailVerifyError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a secrets backend or Airflow's API is down, each in its own words
+        text = f"Connection {conn_id!r} cannot be read now ({type(error).__name__})."
+        if before is None:
+            raise TransientError(text) from None
+        log.warning("%s Going on with what it was.", text)
+        return before
+    # A poll that fails is repeated after the wait's interval, not by a thread that sleeps.
+    client.max_attempts = 1
+    if before is None:
         return hook
+    # The limit is one object for each vendor and key.
+    if (type(hook), client.limit, client.timeout) == (type(before), before.client.limit, before.client.timeout):
+        return before
+    before.client.close()
+    return hook

@@ -81,6 +81,7 @@ def test_an_unknown_word_means_not_yet_and_is_said_once(
         assert [wait.ask(hook) for _ in range(3)] == [None, None, None]
 
     assert [record.getMessage() for record in caplog.records] == [
+        "Cliova (connection 'cliova_default'), batch 'b': waiting until it is ready.",
         "Batch 'b' at cliova is running ('PONDERING').",
         "'PONDERING' is no documented status; waiting on.",
     ]
@@ -117,7 +118,7 @@ def test_a_budget_that_was_used_in_part_is_not_given_back(
     sandbox.faults.add(kind="server_error")
 
     with pytest.raises(VendorOutageError):
-        BatchWait("b", 100, outage=101).ask(hook)
+        BatchWait("b", 100, {"failing_since": time.time() - 101}).ask(hook)
 
 
 def test_a_wait_without_a_budget_goes_on(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock) -> None:

@@ -1,0 +1,192 @@
+"""The pace of an account: turns in any minute, and pauses that everybody keeps."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_emailverify.exceptions import RateLimitedError
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.rate_limit import RateLimit, limit_of_account, turn_taken
+from airflow_provider_emailverify.sandbox.server import SandboxServer
+from airflow_provider_emailverify.storage import Destination, spool_for
+from tests.clock import Clock
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that a test moves."""
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def strict_vendor(clock: Clock) -> Iterator[SandboxServer]:
+    """A vendor that counts: it refuses the 11th request of any minute."""
+    with SandboxServer(ready_after=0.0, requests_per_minute=10, clock=clock.monotonic) as server:
+        yield server
+
+
+def most_in_a_minute(times: list[float]) -> int:
+    times = sorted(times)
+    return max(bisect_left(times, start + 60) - number for number, start in enumerate(times))
+
+
+def test_a_free_turn_takes_no_time(clock: Clock) -> None:
+    assert RateLimit(25).wait(60) == 0
+    assert clock.now == 0
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(25, 25), (1, 1), (250.7, 250)])
+def test_no_window_of_a_minute_holds_more_turns_than_the_limit(clock: Clock, limit: float, expected: int) -> None:
+    rate_limit, times = RateLimit(limit), []
+
+    while clock.now < 3600:
+        assert rate_limit.wait(60) == 0
+        times.append(clock.now)
+
+    assert most_in_a_minute(times) == expected
+    assert len(times) >= 0.98 * expected * 60
+
+
+def test_fifty_an_hour_are_one_in_seventy_two_seconds(clock: Clock) -> None:
+    rate_limit, times = RateLimit(50 / 60), []
+
+    while clock.now < 7200:
+        rate_limit.wait(60)
+        times.append(clock.now)
+
+    assert max(sum(start <= time < start + 3600 for time in times) for start in times) == 50
+
+
+def test_without_a_limit_only_the_vendor_slows_us_down(clock: Clock) -> None:
+    rate_limit = RateLimit(None)
+
+    assert [rate_limit.take() for _ in range(10_000)] == [0.0] * 10_000
+    rate_limit.hold(5)
+    assert rate_limit.take() == 5
+
+
+def test_threads_do_not_take_a_turn_twice(clock: Clock) -> None:
+    rate_limit, taken = RateLimit(25), []
+    threads = [threading.Thread(target=lambda: taken.append(rate_limit.take())) for _ in range(100)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(pause == 0 for pause in taken) == 25
+
+
+def test_polls_submissions_and_downloads_of_a_process_share_one_limit(
+    strict_vendor: SandboxServer, clock: Clock, connect: Callable[..., str], tmp_path: Path
+) -> None:
+    """A task makes a hook of its own, and a process may run several tasks."""
+    strict_vendor.ledger.create_batch("proofy", ["support@proofy.io"], batch_id="b", ready_after=0)
+    conn_id = connect("proofy", strict_vendor.proofy_url, requests_per_minute=10)
+    submitter, waiter, downloader = (EmailVerifyHook.get_hook(conn_id) for _ in range(3))
+
+    while clock.now < 3600:
+        submitter.submit_batch(["a@example.com"])
+        waiter.get_batch_status("b")
+        with spool_for(Destination(f"{tmp_path}/results.json"), "b") as spool:
+            downloader.save_results("b", spool)
+
+    times = [request.at for request in strict_vendor.ledger.requests()]
+    assert most_in_a_minute(times) == 10
+    assert len(times) >= 0.98 * 10 * 60
+
+
+def test_connections_of_one_account_share_its_limit_and_other_accounts_do_not() -> None:
+    one = limit_of_account("https://vendor.example/v1", "key", 25)
+
+    assert limit_of_account("https://vendor.example/v1", "key", 25) is one
+    assert limit_of_account("https://vendor.example/v1", "another", 25) is not one
+    assert limit_of_account("https://elsewhere.example/v1", "key", 25) is not one
+
+
+def test_a_new_limit_counts_the_turns_under_the_old_one(clock: Clock) -> None:
+    limit = limit_of_account("https://vendor.example", "key", 25)
+    for _ in range(20):
+        limit.take()
+
+    limit_of_account("https://vendor.example", "key", 10)
+
+    assert limit.take() > 0
+
+
+def test_a_refusal_stops_every_client_of_the_account(
+    sandbox: SandboxServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=0)
+    sandbox.faults.add(kind="rate_limit", retry_after=40, times=1)
+    one, other = (EmailVerifyHook.get_hook(connect("cliova", sandbox.cliova_url)) for _ in range(2))
+
+    with pytest.raises(RateLimitedError):
+        one.get_batch_status("b")
+    other.get_batch_status("b")
+
+    assert clock.now == pytest.approx(40)
+
+
+def test_a_long_pause_is_left_to_the_caller_and_nothing_is_sent(
+    sandbox: SandboxServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    sandbox.faults.add(kind="rate_limit", retry_after=3600, times=1)
+    one, other = (EmailVerifyHook.get_hook(connect("cliova", sandbox.cliova_url)) for _ in range(2))
+    with pytest.raises(RateLimitedError):
+        one.get_batch_status("b")
+    clock.now += 600
+
+    with pytest.raises(RateLimitedError, match=r"was not sent: .* left alone for another 3000 s") as caught:
+        other.get_batch_status("b")
+
+    assert caught.value.retry_after == pytest.approx(3000)
+    assert sandbox.ledger.count() == 1
+
+
+def test_refusals_without_a_time_hold_longer_and_longer_until_an_answer(clock: Clock) -> None:
+    rate_limit, pauses = RateLimit(None), []
+
+    for _ in range(10):
+        rate_limit.hold(None)
+        pauses.append(rate_limit.held)
+        clock.now += rate_limit.held
+    rate_limit.relax()
+    rate_limit.hold(None)
+
+    assert pauses == pytest.approx([2, 4, 8, 16, 32, 64, 128, 256, 300, 300])
+    assert rate_limit.held == pytest.approx(2)
+
+
+def test_refusals_of_requests_that_were_under_way_count_once(clock: Clock) -> None:
+    rate_limit = RateLimit(None)
+
+    for _ in range(64):
+        rate_limit.hold(None)
+
+    assert rate_limit.held == pytest.approx(2)
+
+
+def test_a_turn_that_was_taken_before_pays_for_one_request(clock: Clock) -> None:
+    rate_limit = RateLimit(1)
+    assert rate_limit.take() == 0
+
+    with turn_taken():
+        rate_limit.wait(60)
+        assert clock.now == 0
+        rate_limit.wait(60)
+
+    assert clock.now >= 60
+
+
+def test_the_key_is_not_kept(clock: Clock) -> None:
+    from airflow_provider_emailverify import rate_limit
+
+    limit_of_account("https://vendor.example", "the-secret-key", 25)
+
+    assert "the-secret-key" not in repr(rate_limit._accounts)

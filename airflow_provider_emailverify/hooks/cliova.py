@@ -100,6 +100,8 @@ class CliovaHook(EmailVerifyHook):
     hook_name = "Cliova"
     default_conn_name = "cliova_default"
     default_base_url = "https://api.cliova.com/v1"
+    # A page for a single list is not documented.
+    batch_page = "https://docs.cliova.com/docs/bulk-validation/get-validation-status"
     key_param = "apiKey"
     extras = EXTRAS | {"column_map"}
     # From the page on status; the cancelled ones are likely words. Any other word means "not yet".

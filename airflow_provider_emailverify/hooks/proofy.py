@@ -69,6 +69,8 @@ class ProofyHook(EmailVerifyHook):
     hook_name = "Proofy"
     default_conn_name = "proofy_default"
     default_base_url = "https://apis.proofy.io/v1"
+    # A page for a single batch is not documented.
+    batch_page = "https://docs.proofy.io/api-reference/endpoint/verify-batch-status"
     key_param = "api_key"
     # From docs.proofy.io, "verify-batch-create". Its usage page says 50 calls an hour instead; an account that is
     # held to that sets requests_per_minute on its connection.

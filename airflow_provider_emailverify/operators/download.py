@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.links import EmailVerifyBatchLink
 from airflow_provider_emailverify.task_errors import no_pointless_retries
 from airflow_provider_emailverify.version_compat import ASSETS
 
@@ -64,6 +65,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         "column_map",
         "status_map",
     )
+    operator_extra_links = (EmailVerifyBatchLink(),)
     ui_color = "#dcefe2"
 
     def __init__(

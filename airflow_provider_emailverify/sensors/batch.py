@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_emailverify import exceptions
 from airflow_provider_emailverify.exceptions import EmailVerifyError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.links import EmailVerifyBatchLink
 from airflow_provider_emailverify.task_errors import as_task_error, no_pointless_retries
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
 from airflow_provider_emailverify.version_compat import TaskDeferralError
@@ -56,6 +57,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("batch_id", "conn_id")
+    operator_extra_links = (EmailVerifyBatchLink(),)
     ui_color = "#dcefe2"
 
     def __init__(

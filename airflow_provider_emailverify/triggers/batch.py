@@ -8,6 +8,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError
+from airflow_provider_emailverify.triggers.poller import poller_of
 from airflow_provider_emailverify.waiting import BatchWait
 
 
@@ -47,9 +48,6 @@ class EmailVerifyBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until there is something to say. Running twice at the same time does no harm: it only asks."""
-        # Not at module level: the sensor's module imports this one in every DAG file.
-        from airflow_provider_emailverify.triggers.poller import poller_of
-
         event: dict[str, Any] = {"batch_id": self.batch_id}
         try:
             async with poller_of(self.conn_id) as poller:

@@ -84,7 +84,7 @@ async def run_for(seconds: float, *waits: Any) -> list[asyncio.Task[Any]]:
 
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():
-        await asyncio.sleep(0.01)  # noqa: ASYNC110 - what is waited for happens in a thread of the vendor
+        await asyncio.sleep(0.01)
 
 
 def poll_threads() -> list[str]:

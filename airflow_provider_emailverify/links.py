@@ -1,0 +1,34 @@
+"""Links from a task to the vendor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink
+
+from airflow_provider_emailverify.exceptions import ConnectionConfigError, InvalidRequestError
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook, quote_batch_id
+
+
+class EmailVerifyBatchLink(BaseOperatorLink):
+    """Lead to the batch at the vendor where the vendor has a page for it, else to the vendor's documentation."""
+
+    name = "Batch at the vendor"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """
+        Return the address; "" where none is known. It holds no key.
+
+        Airflow 3 asks in the task's process, with rendered fields. Airflow 2 asks in the webserver, with fields as
+        they stand in the DAG file, so that there a templated connection has no link.
+
+        :param operator: the task's operator or sensor.
+        :param ti_key: which run of the task.
+        """
+        try:
+            page = EmailVerifyHook.get_hook(operator.conn_id).batch_page or ""
+            if "{id}" not in page:
+                return page
+            return page.replace("{id}", quote_batch_id(operator.batch_id))
+        except (ConnectionConfigError, InvalidRequestError):
+            return ""

@@ -1,0 +1,156 @@
+"""Events of batches that become ready: each at most once, for any that the Variable lists."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from airflow_provider_emailverify.sandbox.server import SandboxServer
+from airflow_provider_emailverify.triggers import event
+
+BaseEventTrigger = (
+    pytest.importorskip("airflow.sdk", reason="assets have watchers from Airflow 3 on") and event.BaseEventTrigger
+)
+
+
+class Store:
+    """An asset's state, as Airflow 3.3 keeps it."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        return self.kept.get(key, default)
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.kept[key] = value
+
+
+@pytest.fixture
+def conn_id(sandbox: SandboxServer, connect: Callable[..., str]) -> str:
+    """Cliova."""
+    return connect("cliova", sandbox.cliova_url)
+
+
+@pytest.fixture
+def listed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Write the Variable."""
+    return lambda *batch_ids: monkeypatch.setenv("AIRFLOW_VAR_BATCHES", json.dumps(batch_ids))
+
+
+def trigger(conn_id: str, store: Store | None = None) -> event.EmailVerifyBatchEventTrigger:
+    made = event.EmailVerifyBatchEventTrigger(conn_id, "batches", 0.02)
+    made.asset_state_store = store
+    return made
+
+
+def events_within(seconds: float, *triggers: Any, meanwhile: Callable[[], None] | None = None) -> list[str]:
+    told: list[str] = []
+
+    async def follow(one: Any) -> None:
+        async for fired in one.run():
+            told.append(fired.payload["batch_id"])
+
+    async def main() -> None:
+        tasks = [asyncio.ensure_future(follow(one)) for one in triggers]
+        await asyncio.sleep(seconds / 2)
+        if meanwhile:
+            meanwhile()
+        await asyncio.sleep(seconds / 2)
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    return sorted(told)
+
+
+def test_it_survives_being_stored(conn_id: str) -> None:
+    path, arguments = trigger(conn_id).serialize()
+    module, _, name = path.rpartition(".")
+
+    again = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
+
+    assert again.serialize() == (path, arguments)
+    assert BaseEventTrigger.hash(path, arguments) == BaseEventTrigger.hash(*again.serialize())
+
+
+def test_each_ready_batch_is_told_once_and_the_others_not(
+    conn_id: str, sandbox: SandboxServer, listed: Callable[..., None]
+) -> None:
+    for batch_id, ready_after in {"a": 0, "b": 0.2, "never": 1e9}.items():
+        sandbox.ledger.create_batch("cliova", [], batch_id=batch_id, ready_after=ready_after)
+    listed("a", "b", "never")
+
+    assert events_within(1.5, trigger(conn_id)) == ["a", "b"]
+
+
+def test_a_batch_that_is_listed_later_is_waited_for_too(
+    conn_id: str, sandbox: SandboxServer, listed: Callable[..., None]
+) -> None:
+    sandbox.ledger.create_batch("cliova", [], batch_id="a", ready_after=0)
+    sandbox.ledger.create_batch("cliova", [], batch_id="late", ready_after=0)
+    listed("a")
+
+    assert events_within(2, trigger(conn_id), meanwhile=lambda: listed("a", "late")) == ["a", "late"]
+
+
+def test_a_restart_tells_nothing_again(conn_id: str, sandbox: SandboxServer, listed: Callable[..., None]) -> None:
+    sandbox.ledger.create_batch("cliova", [], batch_id="a", ready_after=0)
+    listed("a")
+    store = Store()
+
+    assert events_within(1, trigger(conn_id, store)) == ["a"]
+    polls = sandbox.ledger.count()
+    assert events_within(1, trigger(conn_id, store)) == []
+    assert sandbox.ledger.count() == polls, "what was told is not even asked for"
+
+
+def test_what_is_told_is_remembered_first(conn_id: str, sandbox: SandboxServer, listed: Callable[..., None]) -> None:
+    """A crash between the two costs an event; the other order would tell it twice."""
+    sandbox.ledger.create_batch("cliova", [], batch_id="a", ready_after=0)
+    listed("a")
+    store = Store()
+
+    async def main() -> None:
+        await asyncio.wait_for(anext(trigger(conn_id, store).run()), 5)
+        assert list(store.kept.values()) == ["a"]
+
+    asyncio.run(main())
+
+
+def test_a_batch_that_failed_is_left_alone(conn_id: str, sandbox: SandboxServer, listed: Callable[..., None]) -> None:
+    sandbox.ledger.create_batch("cliova", [], batch_id="failed", state="FAILED")
+    listed("failed", "unknown to the vendor")
+
+    assert events_within(1, trigger(conn_id, Store())) == []
+    assert sandbox.ledger.count() == 2
+
+
+def test_a_wrong_key_is_asked_with_again(conn_id: str, sandbox: SandboxServer, listed: Callable[..., None]) -> None:
+    sandbox.ledger.create_batch("cliova", [], batch_id="a", ready_after=0)
+    sandbox.faults.add(kind="unauthorized", times=2)
+    listed("a")
+
+    assert events_within(1.5, trigger(conn_id)) == ["a"]
+
+
+@pytest.mark.parametrize("value", ["no JSON", '{"a": 1}', "[1]", "null"])
+def test_a_variable_that_is_no_list_ends_nothing(
+    conn_id: str, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, listed: Callable[..., None], value: str
+) -> None:
+    sandbox.ledger.create_batch("cliova", [], batch_id="a", ready_after=0)
+    monkeypatch.setenv("AIRFLOW_VAR_BATCHES", value)
+
+    assert events_within(1, trigger(conn_id), meanwhile=lambda: listed("a")) == ["a"]
+
+
+def test_a_missing_variable_is_an_empty_list(conn_id: str) -> None:
+    assert events_within(0.2, trigger(conn_id)) == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -85,6 +86,26 @@ def memory(name: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
+class Collections:
+    """
+    Python's garbage collections, which stall every thread.
+
+    :ivar longest: seconds of the longest one.
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._since = 0.0
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        """Be told by the collector."""
+        now = time.perf_counter()
+        if phase == "start":
+            self._since = now
+        else:
+            self.longest = max(self.longest, now - self._since)
+
+
 async def follow(trigger: Any) -> None:
     """Run a trigger as the triggerer does."""
     async for event in trigger.run():
@@ -94,6 +115,8 @@ async def follow(trigger: Any) -> None:
 async def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Run the triggers."""
     lags: list[float] = []
+    collections = Collections()
+    gc.callbacks.append(collections)
     idle = memory("VmRSS")
 
     async def tick() -> None:
@@ -127,6 +150,7 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
         "share": (last.get(path, 0) - first.get(path, 0)) / (args.waits * window / args.interval),
         "p99_ms": lags[int(len(lags) * 0.99)] * 1000,
         "worst_ms": lags[-1] * 1000,
+        "gc_ms": collections.longest * 1000,
         "start_s": started_all,
         "cpu_share": (time.process_time() - used) / (time.perf_counter() - started),
         "idle_mib": idle,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from airflow_provider_emailverify.exceptions import VendorOutageError
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
+from tests.clock import Clock
 
 
 class Ti:
@@ -131,3 +133,101 @@ def test_the_arguments_are_kept_as_they_are_given() -> None:
 
     assert {name: getattr(made, name) for name in given} == given
     assert set(EmailVerifyBatchSensor.template_fields) == {"batch_id", "conn_id"}
+
+
+class Store:
+    """A task's state, as Airflow 3.3 keeps it from one poke to the next."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.kept.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        self.kept[key] = json.loads(json.dumps(value))
+
+
+def poke(store: Store, try_number: int = 1, **arguments: Any) -> bool:
+    """Poke as reschedule mode does: in a process of its own."""
+    ti = Ti()
+    ti.try_number = try_number
+    made = sensor(deferrable=False, mode="reschedule", **arguments)
+    return made.poke({"ti": ti, "task_state_store": store}).is_done
+
+
+def test_an_outage_is_counted_from_poke_to_poke(
+    sandbox: SandboxServer, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("cliova", sandbox.cliova_url)
+    sandbox.faults.add(kind="server_error")
+    clock, store = Clock(monkeypatch), Store()
+
+    for clock.now in (0, 600, 1200):
+        assert not poke(store, max_outage=1500)
+    clock.now = 1600
+
+    with pytest.raises(VendorOutageError, match="No useful answer for 1600 s"):
+        poke(store, max_outage=1500)
+
+
+def test_an_answer_between_two_pokes_starts_the_budget_anew(
+    sandbox: SandboxServer, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("cliova", sandbox.cliova_url)
+    sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=1e9)
+    clock, store = Clock(monkeypatch), Store()
+
+    for clock.now in (0, 1000, 2000):
+        sandbox.faults.add(kind="server_error", times=1)
+        assert not poke(store, max_outage=1500)
+        clock.now += 500
+        assert not poke(store, max_outage=1500)
+
+
+def test_a_retry_has_a_budget_of_its_own(sandbox: SandboxServer, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect("cliova", sandbox.cliova_url)
+    sandbox.faults.add(kind="server_error")
+    clock, store = Clock(monkeypatch), Store()
+    poke(store, max_outage=100)
+    clock.now = 200
+
+    assert not poke(store, try_number=2, max_outage=100)
+
+
+def test_retry_after_is_kept_from_poke_to_poke(
+    sandbox: SandboxServer, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("cliova", sandbox.cliova_url)
+    sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=0)
+    sandbox.faults.add(kind="rate_limit", retry_after=600, times=1)
+    clock, store = Clock(monkeypatch), Store()
+
+    assert not poke(store)
+    monkeypatch.setattr("airflow_provider_emailverify.rate_limit._accounts", {})  # another process
+    clock.now = 590
+    assert not poke(store)
+    assert sandbox.ledger.count() == 1
+    clock.now = 601
+    assert poke(store)
+
+
+def test_a_rescheduled_wait_says_once_that_it_waits_and_in_which_state(
+    sandbox: SandboxServer, connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect("cliova", sandbox.cliova_url)
+    batch = sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=1e9)
+    store = Store()
+
+    with caplog.at_level("INFO", "airflow_provider_emailverify"):
+        for _ in range(3):
+            poke(store)
+        batch.state = "COMPLETED"
+        poke(store)
+
+    assert [record.getMessage().partition("batch 'b'")[2] or record.getMessage() for record in caplog.records] == [
+        ": waiting until it is ready.",
+        "Batch 'b' at cliova is running ('IN PROGRESS').",
+        "Batch 'b' at cliova is ready ('COMPLETED').",
+        ": waited 0 s; it is ready.",
+    ]

@@ -31,6 +31,9 @@ class BatchWait:
     :ivar status: the vendor's last useful answer; None before the first.
     """
 
+    # Thousands of them wait at the same time, and the garbage collector looks at each object that they have.
+    __slots__ = ("_failing_since", "_last_word", "_not_before", "_started", "batch_id", "max_outage", "status")
+
     def __init__(self, batch_id: str, max_outage: float | None, notes: dict[str, Any] | None = None) -> None:
         self.batch_id = batch_id
         self.max_outage = max_outage

@@ -50,7 +50,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         """Poll until there is something to say. Running twice at the same time does no harm: it only asks."""
         event: dict[str, Any] = {"batch_id": self.batch_id}
         try:
-            async with poller_of(self.conn_id) as poller:
+            with poller_of(self.conn_id) as poller:
                 status = await poller.wait_for(BatchWait(self.batch_id, self.max_outage), self.poll_interval)
         except EmailVerifyError as error:
             event["error"] = {"type": type(error).__name__, "message": str(error)}

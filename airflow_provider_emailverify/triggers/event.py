@@ -86,7 +86,7 @@ class EmailVerifyBatchEventTrigger(BaseEventTrigger):
     async def _wait_for(self, batch_id: str) -> BatchStatus | None:
         """Return the status of a batch that is ready; None for one that never will be."""
         try:
-            async with poller_of(self.conn_id) as poller:
+            with poller_of(self.conn_id) as poller:
                 return await poller.wait_for(BatchWait(batch_id, max_outage=None), self.poll_interval)
         except (BatchFailedError, BatchNotFoundError) as error:
             log.warning("%s No event will tell of it.", error)

@@ -27,6 +27,8 @@ class Intervals:
     :param floor: seconds between two polls at least.
     """
 
+    __slots__ = ("_first_progress", "_started", "floor")
+
     def __init__(self, floor: float) -> None:
         self.floor = floor
         self._started = time.monotonic()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import AbstractEventLoop
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,8 @@ HOOK_SECONDS = 60.0
 _pollers: dict[tuple[AbstractEventLoop, str], Poller] = {}
 
 
-@asynccontextmanager
-async def poller_of(conn_id: str) -> AsyncIterator[Poller]:
+@contextmanager
+def poller_of(conn_id: str) -> Iterator[Poller]:
     """
     Hand out the poller that all waits of a connection share; the last one to leave closes it.
 

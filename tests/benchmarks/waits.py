@@ -43,12 +43,13 @@ def main() -> None:
     parser.add_argument(
         "--hanging", type=int, default=0, help="waits of another connection whose vendor hangs for 30 s"
     )
+    parser.add_argument("--freeze", action="store_true", help="keep the collector away from Airflow's own objects")
     parser.add_argument("--rounds", type=float, default=2.0, help="intervals that are measured, after two to warm up")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     args = parser.parse_args()
     print(
         f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}, Python {platform.python_version()}; "
-        f"{args.hanging} more waits at a vendor that hangs\n"
+        f"{args.hanging} more waits at a vendor that hangs{', gc.freeze()' if args.freeze else ''}\n"
         f"{'':<40}{'polls':>8}{'p99 lag':>10}{'worst':>10}{'gc':>9}{'start':>8}{'cpu':>6}{'memory':>9}",
         flush=True,
     )
@@ -57,25 +58,34 @@ def main() -> None:
         for kind in args.kinds:
             name = f"{KINDS[kind]}, {waits:,} every {interval:g} s"
             with _vendor() as vendor:
-                found[name] = result = _run(kind, vendor, waits, interval, args.hanging, args.rounds)
+                found[name] = result = _run(kind, vendor, waits, interval, args)
             print(f"{name:<40}" if len(name) < 40 else f"{name}\n{'':<40}", end="")
             if "error" in result:
                 print(f"  {result['error']}", flush=True)
                 continue
             print(
                 f"{result['share']:>8.1%}{result['p99_ms']:>7.1f} ms{result['worst_ms']:>7.0f} ms"
-                f"{result['gc_ms']:>6.0f} ms{result['start_s']:>6.1f} s{result['cpu_share']:>6.0%}{result['peak_mib']:>5.0f} MiB",
+                f"{result['gc_ms']:>6.0f} ms{result['start_s']:>6.1f} s"
+                f"{result['cpu_share']:>6.0%}{result['peak_mib']:>5.0f} MiB",
                 flush=True,
             )
     if args.json:
         args.json.write_text(json.dumps(found, indent=1))
 
 
-def _run(kind: str, vendor: Vendor, waits: int, interval: float, hanging: int, rounds: float) -> dict[str, Any]:
+def _run(kind: str, vendor: Vendor, waits: int, interval: float, args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="emailverify-bench-") as home:
         command = [sys.executable, HERE / "waits_case.py", kind, "--waits", str(waits), "--interval", str(interval)]
-        command += ["--port", str(vendor.port), "--secure-port", str(vendor.secure_port), "--hanging", str(hanging)]
-        command += ["--warm-up", str(2 * interval + 2), "--window", str(rounds * interval)]
+        command += [
+            "--port",
+            str(vendor.port),
+            "--secure-port",
+            str(vendor.secure_port),
+            "--hanging",
+            str(args.hanging),
+        ]
+        command += ["--warm-up", str(2 * interval + 2), "--window", str(args.rounds * interval)]
+        command += ["--freeze"] if args.freeze else []
         environment = os.environ | {
             "AIRFLOW_HOME": home,
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

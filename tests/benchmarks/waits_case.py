@@ -167,12 +167,16 @@ def main() -> None:
     parser.add_argument("--waits", type=int, required=True)
     parser.add_argument("--interval", type=float, required=True)
     parser.add_argument("--hanging", type=int, default=0, help="waits at a vendor that answers after 30 s")
+    parser.add_argument("--freeze", action="store_true")
     parser.add_argument("--warm-up", type=float, required=True)
     parser.add_argument("--window", type=float, required=True)
     args = parser.parse_args()
     connect(args.port, args.secure_port)
     KINDS[args.kind](0, 1.0)  # imports
     logging.disable(logging.INFO)
+    if args.freeze:
+        gc.collect()
+        gc.freeze()
     loop = asyncio.new_event_loop()
     print(json.dumps(loop.run_until_complete(measure(args))), flush=True)
     os._exit(0)  # peers that block would keep the process

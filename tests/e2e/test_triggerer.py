@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -39,6 +40,7 @@ with DAG("many", schedule=None):
         batch_id=[f"b-{{number}}" for number in range({WAITS})]
     )
 """
+_NOBODY = 65534
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -130,15 +132,14 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple
         if request.param == "sqlite":
             database = f"sqlite:///{tmp_path}/airflow.db"
         else:
-            database = stack.enter_context(PostgreSQL(tmp_path / "postgresql")).url
+            database = stack.enter_context(PostgreSQL()).url
         yield stack.enter_context(Deployment(tmp_path / "airflow", database, vendor)), vendor
 
 
 class PostgreSQL:
     """A PostgreSQL server with an empty database, on loopback."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         found = shutil.which("pg_ctl") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")), None)
         if found is None:
             pytest.skip("there is no PostgreSQL server here")
@@ -149,11 +150,10 @@ class PostgreSQL:
 
     def __enter__(self) -> PostgreSQL:
         pytest.importorskip("psycopg2")
-        self._folder.mkdir(mode=0o700)
-        if os.getuid() == 0:  # it refuses to run as root
-            os.chown(self._folder, 65534, 65534)
-            for parent in list(self._folder.parents)[:-2]:
-                parent.chmod(parent.stat().st_mode | 0o011)
+        # Not in pytest's folder: root's is closed to others, and the server refuses to run as root.
+        self._folder = Path(tempfile.mkdtemp(prefix="emailverify-postgresql-"))
+        if os.getuid() == 0:
+            os.chown(self._folder, _NOBODY, _NOBODY)
         self._run("initdb", "-D", "data", "-U", "airflow", "-A", "trust", "-N")
         options = f"-p {self._port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c max_connections=300"
         self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
@@ -161,18 +161,16 @@ class PostgreSQL:
 
     def __exit__(self, *exc: object) -> None:
         self._run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
+        shutil.rmtree(self._folder)
 
     def _run(self, program: str, *arguments: str) -> None:
-        user = {"user": 65534, "group": 65534} if os.getuid() == 0 else {}
-        done = subprocess.run(
-            [self._bin / program, *arguments],
-            cwd=self._folder,
-            stdout=subprocess.DEVNULL,  # a pipe would be inherited by the server, and never end
-            stderr=(self._folder.parent / "postgresql.err").open("w"),
-            check=False,
-            **user,
-        )
-        assert done.returncode == 0, (self._folder.parent / "postgresql.err").read_text()
+        user = {"user": _NOBODY, "group": _NOBODY} if os.getuid() == 0 else {}
+        errors = self._folder / "errors"
+        with errors.open("w") as file:  # a pipe would be inherited by the server, and never end
+            done = subprocess.run(
+                [self._bin / program, *arguments], cwd=self._folder, stdout=file, stderr=file, check=False, **user
+            )
+        assert done.returncode == 0, errors.read_text()
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str) -> None:

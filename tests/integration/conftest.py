@@ -85,5 +85,6 @@ def _outcomes(dag_id: str, run_id: str) -> dict[str, Outcome]:
             for task in session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id)
         }
         for xcom in session.query(XComModel).filter_by(dag_id=dag_id, run_id=run_id):
-            outcomes[xcom.task_id].xcoms[xcom.key] = value_of(xcom)
+            if not xcom.key.startswith("_link_"):  # Airflow 3 keeps extra links as XComs
+                outcomes[xcom.task_id].xcoms[xcom.key] = value_of(xcom)
     return outcomes

@@ -68,7 +68,7 @@ def busy(raw_server: RawServer) -> RawServer:
 
 
 async def wait_for(conn_id: str, batch_id: str, interval: float, max_outage: float | None = 3600) -> Any:
-    async with poller_of(conn_id) as shared:
+    with poller_of(conn_id) as shared:
         return await shared.wait_for(BatchWait(batch_id, max_outage), interval)
 
 
@@ -83,7 +83,7 @@ async def run_for(seconds: float, *waits: Any) -> list[asyncio.Task[Any]]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - what is waited for happens in a thread of the vendor
         await asyncio.sleep(0.01)
 
 
@@ -176,7 +176,8 @@ def test_a_vendor_that_hangs_holds_up_only_its_own_waits(
     release.set()
 
     assert len(raw_server.requests) == poller.THREADS, "each hanging call has a thread, and no more than there are"
-    assert sandbox.ledger.count("proofy") >= 0.7 * 10 * 20
+    # They would be 200 on an idle machine; behind the other's threads there would be next to none.
+    assert sandbox.ledger.count("proofy") >= 50
 
 
 def test_one_wait_that_is_cancelled_leaves_the_others_alone(
@@ -225,13 +226,13 @@ def test_the_last_wait_closes_what_the_first_has_opened(sandbox: SandboxServer, 
         time.sleep(0.01)
 
     async def main() -> None:
-        async with poller_of(conn_id) as shared:
-            async with poller_of(conn_id) as same:
+        with poller_of(conn_id) as shared:
+            with poller_of(conn_id) as same:
                 assert same is shared
                 await same.wait_for(BatchWait("b", 60), 0.01)
             assert poll_threads()
             await shared.wait_for(BatchWait("b", 60), 0.01)
-        async with poller_of(conn_id) as another:
+        with poller_of(conn_id) as another:
             assert another is not shared
 
     asyncio.run(main())
@@ -251,7 +252,7 @@ def test_an_unchanged_connection_keeps_its_sockets(
 
     async def main() -> list[Any]:
         clients = []
-        async with poller_of(conn_id) as shared:
+        with poller_of(conn_id) as shared:
             for _ in range(5):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(shared.wait_for(BatchWait("b", 60), 30), 70)

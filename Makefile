@@ -26,11 +26,13 @@ lint: .venv/.ready ## Check style and formatting
 types: .venv/.ready ## Check types, strictly
 	@$(bin)/mypy
 
-bench: .venv/.ready ## Measure time and memory of large downloads, and of results in one schema
-	@$(bin)/python tests/benchmarks/run.py
+bench: .venv/.ready ## Measure large downloads, results in one schema, lists and many waits beside their peers
 	@$(bin)/python -m pip --version >/dev/null 2>&1 || $(bin)/python -m ensurepip
 	@$(bin)/python -m pip install --quiet ".[bench]"
+	@$(bin)/python tests/benchmarks/run.py
 	@$(bin)/python tests/benchmarks/results.py
+	@$(bin)/python tests/benchmarks/waits.py
+	@$(bin)/python tests/benchmarks/waits.py --kinds ours --loads 1000x10 --hanging 1000
 
 e2e: .venv/.ready ## Test the wheel in an empty environment, and live accounts if their keys are set
 	@$(bin)/python -m pytest tests/e2e -rs

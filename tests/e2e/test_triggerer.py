@@ -50,13 +50,14 @@ class Deployment:
 
     :param home: a folder for it.
     :param database: SQLAlchemy's URL.
-    :param vendor: Cliova.
+    :param vendor: both vendors.
+    :param source: a DAG file.
     """
 
-    def __init__(self, home: Path, database: str, vendor: SandboxServer) -> None:
+    def __init__(self, home: Path, database: str, vendor: SandboxServer, source: str = DAG) -> None:
         self.home = home
+        self.source = source
         self.engine = sqlalchemy.create_engine(database)
-        fields = {"conn_type": "cliova", "host": vendor.cliova_url, "password": "a-key"}
         self.environment = os.environ | {
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
@@ -67,17 +68,17 @@ class Deployment:
             "AIRFLOW__TRIGGERER__CAPACITY": str(WAITS),
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
-            "AIRFLOW_CONN_CLIOVA_DEFAULT": json.dumps(fields),
+            "AIRFLOW_CONN_CLIOVA_DEFAULT": _connection("cliova", vendor.cliova_url),
+            "AIRFLOW_CONN_PROOFY_DEFAULT": _connection("proofy", vendor.proofy_url, requests_per_minute=1000),
             "PYTHONPATH": str(PROJECT),
         }
         self._running = ExitStack()
 
     def __enter__(self) -> Deployment:
         (self.home / "dags").mkdir(parents=True)
-        (self.home / "dags" / "many.py").write_text(DAG)
+        (self.home / "dags" / "dag.py").write_text(self.source)
         self.run("-m", "airflow", "db", "migrate")
         self.run("-m", "airflow", "dags", "reserialize")
-        self.run(str(Path(__file__).parent / "defer.py"), str(INTERVAL))
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -133,7 +134,13 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple
             database = f"sqlite:///{tmp_path}/airflow.db"
         else:
             database = stack.enter_context(PostgreSQL()).url
-        yield stack.enter_context(Deployment(tmp_path / "airflow", database, vendor)), vendor
+        airflow = stack.enter_context(Deployment(tmp_path / "airflow", database, vendor))
+        airflow.run(str(Path(__file__).parent / "defer.py"), str(INTERVAL))
+        yield airflow, vendor
+
+
+def _connection(vendor: str, url: str, **extra: object) -> str:
+    return json.dumps({"conn_type": vendor, "host": url, "password": "a-key", "extra": extra})
 
 
 class PostgreSQL:
@@ -245,3 +252,28 @@ def test_when_one_of_two_triggerers_is_killed_every_wait_goes_on(
     assert resumed(airflow).keys() == ready.keys()
     time.sleep(2)
     assert airflow.ask("select count(*) from trigger")[0][0] == 0, "a trigger that is left would fire again"
+
+
+def test_an_asset_hears_of_each_ready_batch_once_whatever_happens_to_the_triggerer(tmp_path: Path) -> None:
+    source = (PROJECT / "dags_examples" / "when_ready.py").read_text()
+    quick = source.replace('"proofy_default", "proofy_batches"', '"proofy_default", "proofy_batches", 1.0')
+    assert quick != source
+    with (
+        SandboxServer() as vendor,
+        Deployment(tmp_path / "airflow", f"sqlite:///{tmp_path}/airflow.db", vendor, quick) as airflow,
+    ):
+        for batch_id, ready_after in {"first": 0, "second": 0, "never": 1e9}.items():
+            vendor.ledger.create_batch("proofy", [], batch_id=batch_id, ready_after=ready_after)
+        airflow.run("-m", "airflow", "variables", "set", "proofy_batches", '["first", "never"]')
+
+        one = airflow.start_triggerer("one")
+        until(lambda: len(airflow.ask("select id from asset_event")) == 1, 120, "the first event")
+        airflow.kill(one)
+        airflow.run("-m", "airflow", "variables", "set", "proofy_batches", '["first", "second", "never"]')
+        airflow.start_triggerer("another")
+        until(lambda: len(airflow.ask("select id from asset_event")) == 2, 120, "the second event")
+        time.sleep(5)
+
+        told = [json.loads(extra)["payload"]["batch_id"] for (extra,) in airflow.ask("select extra from asset_event")]
+        assert told == ["first", "second"]
+        assert airflow.ask("select count(*) from asset_dag_run_queue")[0][0] == 1, "the DAG is not asked for"

@@ -61,17 +61,8 @@ class EmailVerifyHook(ConnectedHook):
     :param conn_id: the Airflow connection; Password holds the key, Host may replace the base URL.
     """
 
-    conn_name_attr: str = "conn_id"
-    #: How Airflow calls the vendor: in connections, in the UI, and by default.
-    conn_type: str
-    hook_name: str
-    default_conn_name: str
-    #: The vendor's API, without a slash at its end.
-    default_base_url: ClassVar[str]
     #: The page where a person reads on about a batch: the batch itself, with ``{id}``, or the vendor's documentation.
     batch_page: ClassVar[str | None] = None
-    #: The query parameter that carries the key.
-    key_param: ClassVar[str]
     #: Addresses in one batch at most; None when the vendor documents no limit.
     max_batch_size: ClassVar[int | None] = None
     #: Batches that the vendor works on at the same time; None when it documents no limit.

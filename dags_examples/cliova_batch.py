@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, Param, task
 
@@ -33,6 +34,6 @@ with DAG("cliova_batch", schedule=None, params=PARAMS, tags=["emailverify"]) as 
     def count(path: str) -> int:
         # Cliova does not publish the columns of its results, so nothing here depends on their names.
         with ObjectStoragePath(path).open(newline="") as file:
-            return sum(1 for _ in csv.DictReader(file))
+            return sum(1 for _ in csv.DictReader(io.StringIO(file.read(), newline="")))
 
     count(results.output)

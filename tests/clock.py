@@ -7,6 +7,7 @@ import selectors
 import time
 from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
@@ -40,7 +41,7 @@ class Clock:
                 clock._busy += 1
                 future = super().submit(*args, **kwargs)
                 # After the callbacks that the poller adds, or time would pass before it hears of the result.
-                loop.call_soon(future.add_done_callback, lambda _: loop.call_soon_threadsafe(clock._idle))
+                loop.call_soon(future.add_done_callback, lambda _: clock._tell(loop))
                 return future
 
         monkeypatch.setattr(poller, "ThreadPoolExecutor", CountedPool)
@@ -61,6 +62,10 @@ class Clock:
         """Run a coroutine on an event loop that goes by this clock."""
         with asyncio.Runner(loop_factory=lambda: _Loop(self)) as runner:
             return runner.run(main)
+
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(self._idle)
 
     def _idle(self) -> None:
         self._busy -= 1

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -100,6 +101,19 @@ def test_over_an_hour_no_minute_holds_more_polls_than_the_limit(strict_vendor: S
     polls = Counter(batch_id for _, batch_id in strict_vendor.polls)
     assert len(polls) == 40
     assert max(polls.values()) - min(polls.values()) <= 2, "somebody was asked for at others' expense"
+
+
+def test_no_batch_is_asked_for_more_often_than_its_interval(
+    busy: RawServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    times: list[float] = []
+    busy.answer(lambda connection: (times.append(clock.now), respond(STATUS)(connection)))
+
+    clock.run(run_for(1000, wait_for(connect("cliova", busy.url), "b", 30)))
+
+    assert times[0] >= 30, "the sensor has asked just before"
+    assert len(times) >= 32
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 30 - 1e-6
 
 
 def test_a_new_wait_is_served_in_the_same_round_as_the_old_ones(strict_vendor: StrictVendor, clock: Clock) -> None:

@@ -109,10 +109,10 @@ def test_no_batch_is_asked_for_more_often_than_its_interval(
     times: list[float] = []
     busy.answer(lambda connection: (times.append(clock.now), respond(STATUS)(connection)))
 
-    clock.run(run_for(1000, wait_for(connect("cliova", busy.url), "b", 30)))
+    clock.run(run_for(600, wait_for(connect("cliova", busy.url), "b", 30)))
 
     assert times[0] >= 30, "the sensor has asked just before"
-    assert len(times) >= 32
+    assert len(times) >= 18
     assert min(later - earlier for earlier, later in pairwise(times)) >= 30 - 1e-6
 
 

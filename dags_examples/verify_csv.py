@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, Param, task
@@ -33,7 +34,8 @@ with DAG("verify_csv", schedule=None, params=PARAMS, tags=["emailverify"]) as da
         verdicts: Counter[str] = Counter()
         for path in paths:
             with ObjectStoragePath(path).open(encoding="utf-8", newline="") as file:
-                verdicts.update(row["verdict"] for row in csv.DictReader(file))
+                table = csv.DictReader(io.StringIO(file.read(), newline=""))
+                verdicts.update(row["verdict"] for row in table)
         return dict(verdicts)
 
     count(paths)

@@ -32,7 +32,7 @@ with DAG("waterfall", schedule=None, params=PARAMS, tags=["emailverify"]) as dag
         unknown: list[str] = []
         for path in paths:
             with ObjectStoragePath(path).open() as file:
-                rows = map(json.loads, file)
+                rows = map(json.loads, file.read().splitlines())
                 unknown += [row["email"] for row in rows if row["verdict"] == "unknown" and row["email"]]
         ObjectStoragePath(target).parent.mkdir(parents=True, exist_ok=True)
         ObjectStoragePath(target).write_text("\n".join(unknown))

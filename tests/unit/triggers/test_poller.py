@@ -449,8 +449,9 @@ def test_polls_waits_refusals_and_outages_are_measured_by_vendor_and_connection(
     for name, expected in {"polls": 4, "throttled": 1, "outages": 1}.items():
         assert counts[f"emailverify.{name}", tags] == expected
         assert counts[f"emailverify.{name}.cliova.my_cliova", ()] == expected
-    assert gauges[0] == ("emailverify.waits", 1)
-    assert gauges[-1] == ("emailverify.waits.cliova.my_cliova", 0)
+    ours = [value for name, value in gauges if name == "emailverify.waits.cliova.my_cliova"]
+    assert (ours[0], ours[-1]) == (1, 0)
+    assert ("emailverify.waits", 1) in gauges
 
 
 def test_the_loop_is_free_while_a_thousand_waits_start_and_are_polled(

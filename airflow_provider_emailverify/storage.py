@@ -82,7 +82,7 @@ class Destination:
 
         :raises StorageError: no file system for its scheme, or none for its connection.
         """
-        return _file_system(self.path, self.uri, "Destination")
+        return _file_system(self.uri, "Destination")
 
     @property
     def is_local(self) -> bool:
@@ -120,11 +120,11 @@ class Destination:
             _ = self.file_system
 
 
-def _file_system(path: ObjectStoragePath, uri: str, what: str) -> AbstractFileSystem:
+def _file_system(uri: str, what: str) -> AbstractFileSystem:
     try:
         if conn_id := uri.partition("://")[2].partition("/")[0].rpartition("@")[0]:
             BaseHook.get_connection(conn_id)  # s3fs would go on without it, anonymously
-        return path.fs
+        return ObjectStoragePath(uri).fs
     except (AirflowException, ImportError, ValueError) as error:
         raise StorageError(
             f"{what} {uri}: {error} Check the scheme, the connection before the '@', and that the provider of that "
@@ -140,8 +140,8 @@ def open_source(uri: str) -> BinaryIO:
     :raises StorageError: no file system for its scheme, or none for its connection.
     :raises OSError: there is no such file, or it may not be read; some storages raise errors of their own.
     """
-    path = ObjectStoragePath(uri)
-    return cast("BinaryIO", _file_system(path, uri, "Source").open(path.path, "rb", block_size=_READ_BYTES))
+    files = _file_system(uri, "Source")
+    return cast("BinaryIO", files.open(ObjectStoragePath(uri).path, "rb", block_size=_READ_BYTES))
 
 
 def _is_below(path: ObjectStoragePath, base: ObjectStoragePath) -> bool:

@@ -31,6 +31,7 @@ bench: .venv/.ready ## Measure large downloads, results in one schema, lists and
 	@$(bin)/python -m pip install --quiet ".[bench]"
 	@$(bin)/python tests/benchmarks/run.py
 	@$(bin)/python tests/benchmarks/results.py
+	@$(bin)/python tests/benchmarks/submit.py
 	@$(bin)/python tests/benchmarks/waits.py
 	@$(bin)/python tests/benchmarks/waits.py --kinds ours --loads 1000x10 --hanging 1000
 

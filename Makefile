@@ -28,7 +28,7 @@ types: .venv/.ready ## Check types, strictly
 
 bench: .venv/.ready ## Measure large downloads, results in one schema, lists and many waits beside their peers
 	@$(bin)/python -m pip --version >/dev/null 2>&1 || $(bin)/python -m ensurepip
-	@$(bin)/python -m pip install --quiet ".[bench]"
+	@$(bin)/python -m pip install --quiet --editable ".[bench]"
 	@$(bin)/python tests/benchmarks/run.py
 	@$(bin)/python tests/benchmarks/results.py
 	@$(bin)/python tests/benchmarks/submit.py

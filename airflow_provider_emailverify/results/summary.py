@@ -46,7 +46,7 @@ class Tally:
         :param rows: some of them.
         """
         self.received += len(rows)
-        self.without_address += sum(email is None for email, _ in rows)
+        self.without_address += [email for email, _ in rows].count(None)
         for finding, count in Counter(finding for _, finding in rows).items():
             self.verdicts[finding.verdict.value] += count
             self.reasons[finding.reason.value] += count

@@ -145,4 +145,4 @@ def test_memory_does_not_grow_with_the_rows() -> None:
         tracemalloc.stop()
         return most
 
-    assert peak(200_000) < 1.2 * peak(50_000)
+    assert peak(60_000) < 1.2 * peak(20_000)

@@ -26,7 +26,7 @@ from airflow_provider_emailverify.results.schema import COLUMNS
 from tests.unit.results.conftest import Read
 
 REPRODUCIBLE = settings(
-    derandomize=True, deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 # As on the vendor's page on batch results.

@@ -22,7 +22,7 @@ from tests.unit.results.conftest import as_record, read_back, written
 
 FORMATS = ["csv", "jsonl", "parquet"]
 REPRODUCIBLE = settings(
-    derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True, deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 FINDINGS = st.builds(
@@ -103,8 +103,10 @@ def test_parquet_does_without_pandas(tmp_path: Path) -> None:
     import sys
 
     code = (
-        "import sys; from pathlib import Path; from tests.unit.results.test_writers import *\n"
-        f"written([('a@example.com', DELIVERABLE)], 'parquet', Path({str(tmp_path)!r}))\n"
+        "import sys; from pathlib import Path; from tests.unit.results.conftest import *\n"
+        "from airflow_provider_emailverify.results.schema import Finding, Reason\n"
+        "finding = Finding(verdict=Verdict.RISKY, reason=Reason.OTHER)\n"
+        f"written([('a@example.com', finding)], 'parquet', Path({str(tmp_path)!r}))\n"
         "print('pandas' in sys.modules)"
     )
 

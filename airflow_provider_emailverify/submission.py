@@ -251,11 +251,11 @@ class Submission:
     def _wait_for_turn(self) -> None:
         self._is_waiting = True
         try:
+            if self._is_stopped:
+                raise self._stopped()
             self.hook.client.take_turn()
         finally:
             self._is_waiting = False
-        if self._is_stopped:
-            raise self._stopped()
 
     def _stopped(self) -> SubmissionStoppedError:
         return SubmissionStoppedError(

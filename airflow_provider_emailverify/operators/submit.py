@@ -159,9 +159,7 @@ class EmailVerifySubmitOperator(BaseOperator):
 
     def _submit(self, submission: Submission) -> list[str]:
         if self.cancel_on_kill:
-            # Made now, as a signal handler may not ask Airflow for a connection.
-            self._canceller = EmailVerifyHook.get_hook(self.conn_id)
-            self._canceller.get_conn()
+            self._canceller = self._make_canceller()
         self._submission = submission
         try:
             return submission.run(self.on_unknown_submission)
@@ -172,6 +170,14 @@ class EmailVerifySubmitOperator(BaseOperator):
             raise
         finally:
             self._submission = None
+
+    def _make_canceller(self) -> EmailVerifyHook:
+        """Return a hook for a signal handler, which can neither ask Airflow for a connection nor wait for its turn."""
+        from airflow_provider_emailverify.rate_limit import RateLimit
+
+        hook = EmailVerifyHook.get_hook(self.conn_id)
+        hook.client.limit = RateLimit(hook.client.limit.requests_per_minute)
+        return hook
 
     def _check_arguments(self) -> None:
         if not isinstance(self.source, str) or not self.source.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -459,6 +460,21 @@ def test_a_killed_task_cancels_what_it_submitted_if_that_is_wanted(connect: Call
         task.store.when = lambda _key, _value: False
         with pytest.raises(AirflowFailException, match="batch 1 of 3"):  # what was cancelled is no result
             task.attempt()
+
+
+def test_cancelling_does_not_wait_for_the_turns_that_submitting_has_taken(
+    connect: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "list.txt").write_text("\n".join(EMAILS))
+    with SandboxServer(ready_after=3600) as vendor:
+        conn_id = connect("proofy", vendor.proofy_url, requests_per_minute=2)
+        task = Task(tmp_path / "list.txt", conn_id)
+        started = time.monotonic()
+
+        kill(task, second_batch_is_accepted, cancel_on_kill=True, check_credits=False)
+
+        assert time.monotonic() - started < 5  # as long as Airflow leaves a task that it kills
+        assert [batch.state for batch in vendor.ledger.batches()] == ["cancelled", "cancelled"]
 
 
 def test_a_vendor_that_cannot_cancel_is_said_to_be_one(

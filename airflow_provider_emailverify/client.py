@@ -47,6 +47,7 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 MAX_JSON_BYTES = 16 * 1024 * 1024
 # A vendor that asks for a longer pause gets it from the caller, who can free the worker meanwhile.
 MAX_PAUSE_SECONDS = 60.0
+_DAY_SECONDS = 86_400.0
 
 # Whether somebody further up repeats what is done here, so that the attempts do not multiply.
 _repeated_above: ContextVar[bool] = ContextVar("repeated_above", default=False)
@@ -370,15 +371,15 @@ def _pause(state: tenacity.RetryCallState) -> float:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Read the header ``Retry-After``, seconds or an HTTP date (RFC 9110, 10.2.3), as seconds from now."""
+    """Read the header ``Retry-After``, seconds or an HTTP date (RFC 9110, 10.2.3): seconds from now, a day at most."""
     if not value:
         return None
     if value.strip().isdecimal():
-        return float(value)
+        return min(float(value), _DAY_SECONDS)
     try:
         when = parsedate_to_datetime(value)
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
-        return max(0.0, (when - datetime.now(UTC)).total_seconds())
+        return min(max(0.0, (when - datetime.now(UTC)).total_seconds()), _DAY_SECONDS)
     except (ValueError, OverflowError):
         return None

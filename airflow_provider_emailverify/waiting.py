@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_emailverify.batches import BatchState, BatchStatus
 from airflow_provider_emailverify.exceptions import (
@@ -64,8 +64,9 @@ class BatchWait:
 
     @property
     def pause(self) -> float:
-        """Seconds for which the vendor wants to be left alone, 0 at the least."""
-        return max(0.0, self._not_before - time.monotonic())
+        """Seconds for which the vendor wants to be left alone, 0 at the least, and not beyond the end of the budget."""
+        pause = self._not_before - time.monotonic()
+        return max(0.0, pause if self.max_outage is None else min(pause, self.max_outage - self.outage))
 
     def ask(self, hook: EmailVerifyHook) -> BatchStatus | None:
         """
@@ -78,6 +79,8 @@ class BatchWait:
         """
         if self.pause:
             return None
+        if self.max_outage is not None and time.monotonic() < self._not_before:
+            self._give_up(f"{hook.about(self.batch_id)}: the vendor wants to be left alone for longer than that.")
         about = hook.about(self.batch_id)
         if self._started is None:
             self._started = time.monotonic()
@@ -104,11 +107,14 @@ class BatchWait:
             self._failing_since = now
         self._not_before = now + (error.retry_after or 0.0)
         if self.max_outage is not None and self.outage >= self.max_outage:
-            raise VendorOutageError(
-                f"{error} No useful answer for {self.outage:.0f} s, and max_outage is {self.max_outage:g} s. When the "
-                "vendor is back, clear the task: the batch goes on without us."
-            ) from None
+            self._give_up(str(error))
         log.log(logging.WARNING if is_first else logging.DEBUG, "%s Asking again later.", error)
+
+    def _give_up(self, problem: str) -> NoReturn:
+        raise VendorOutageError(
+            f"{problem} No useful answer for {self.outage:.0f} s, and max_outage is {self.max_outage:g} s. When the "
+            "vendor is back, clear the task: the batch goes on without us."
+        ) from None
 
     @property
     def _waited(self) -> float:

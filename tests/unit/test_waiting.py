@@ -142,6 +142,21 @@ def test_retry_after_is_kept_to(hook: EmailVerifyHook, sandbox: SandboxServer, c
     assert wait.ask(hook)
 
 
+@pytest.mark.parametrize("retry_after", [7200, "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_pause_beyond_the_budget_ends_with_the_budget(
+    hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock, retry_after: int | str
+) -> None:
+    sandbox.faults.add(kind="server_error", status=503, retry_after=retry_after)
+    wait = BatchWait("b", 3600)
+
+    assert wait.ask(hook) is None
+    assert 3590 < wait.pause <= 3600
+    clock.ahead = 3601
+    with pytest.raises(VendorOutageError, match=r"wants to be left alone.*max_outage is 3600 s"):
+        wait.ask(hook)
+    assert sandbox.ledger.count("cliova", "status") == 1
+
+
 @pytest.mark.parametrize("shape", ["null", "html", "empty", "not_json", "string"])
 def test_garbage_counts_as_no_answer(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock, shape: Any) -> None:
     sandbox.faults.add(kind="wrong_shape", shape=shape)

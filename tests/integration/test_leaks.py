@@ -82,7 +82,12 @@ def trace(sandbox_server: SandboxServer, tmp_path_factory: pytest.TempPathFactor
     )
     connections = {
         f"AIRFLOW_CONN_{vendor.upper()}_DEFAULT": json.dumps(
-            {"conn_type": vendor, "host": url, "password": AWKWARD_KEY, "extra": {"max_attempts": 1, "timeout": 5}}
+            {
+                "conn_type": vendor,
+                "host": url,
+                "password": AWKWARD_KEY,
+                "extra": {"max_attempts": 1, "timeout": 5, "requests_per_minute": 100_000},
+            }
         )
         for vendor, url in (("proofy", sandbox_server.proofy_url), ("cliova", sandbox_server.cliova_url))
     }

@@ -99,7 +99,7 @@ def test_the_event_loop_stays_free_while_the_vendor_hangs(conn_id: str, sandbox:
 
 
 def test_a_cancelled_trigger_ends_at_once(conn_id: str, sandbox: SandboxServer) -> None:
-    sandbox.faults.add(kind="hang", seconds=1.0)
+    sandbox.faults.add(kind="hang", seconds=5.0)
 
     async def main() -> float:
         task = asyncio.ensure_future(anext(EmailVerifyBatchTrigger(conn_id, "b", 0.01).run()))
@@ -110,4 +110,4 @@ def test_a_cancelled_trigger_ends_at_once(conn_id: str, sandbox: SandboxServer) 
             await task
         return time.monotonic() - started
 
-    assert asyncio.run(main()) < 0.5
+    assert asyncio.run(main()) < 4

@@ -73,7 +73,6 @@ def get_provider_info() -> dict[str, Any]:
         "integrations": [
             {
                 "integration-name": integration,
-                "external-doc-url": "https://pypi.org/project/airflow-provider-emailverify/",
                 "tags": ["service"],
             }
         ],

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from http.client import HTTPResponse
+from io import BufferedReader, RawIOBase
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,7 +42,46 @@ def request_target(target: str) -> Iterator[None]:
         _request_target.reset(token)
 
 
-class _TargetOnTheWire:
+class _TimedReader(RawIOBase):
+    """What a socket receives; until a deadline if there is one, however little arrives at a time."""
+
+    def __init__(self, raw: Any, sock: Any) -> None:
+        self._raw = raw
+        self._sock = sock
+        self.deadline: float | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self.deadline is not None:
+            self._sock.settimeout(max(self.deadline - time.monotonic(), 0.001))
+        received: int | None = self._raw.readinto(buffer)
+        return received
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _HeadInTime(HTTPResponse):
+    """An answer whose status line and headers, interim answers among them, have the time that one read has."""
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._sock = sock
+        self._reader = _TimedReader(self.fp.detach(), sock)
+        self.fp = BufferedReader(self._reader)
+
+    def begin(self) -> None:
+        timeout = self._sock.gettimeout()
+        self._reader.deadline = time.monotonic() + timeout
+        super().begin()
+        self._reader.deadline = None
+        self._sock.settimeout(timeout)
+
+
+class _OnTheWire:
     """
     Write the request's real target at the moment when it goes to the socket.
 
@@ -49,6 +90,7 @@ class _TargetOnTheWire:
     do they get to normalise a batch id such as ``..`` out of the path.
     """
 
+    response_class = _HeadInTime
     debuglevel = 0  # http.client prints what it sends when somebody sets this on its own class
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
@@ -60,7 +102,7 @@ class _TargetOnTheWire:
 @cache
 def _with_target(pool: type[Any]) -> type[Any]:
     """Return a kind of connection pool whose connections write the target themselves."""
-    connection = type(pool.ConnectionCls.__name__, (_TargetOnTheWire, pool.ConnectionCls), {})
+    connection = type(pool.ConnectionCls.__name__, (_OnTheWire, pool.ConnectionCls), {})
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 

@@ -282,6 +282,25 @@ def test_a_short_answer_that_drips_in_ends_after_the_timeout(raw_server: RawServ
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 ", b""], ids=["header", "status", "interim"]
+)
+def test_headers_that_drip_in_end_after_the_timeout(raw_server: RawServer, start: bytes) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(start)
+        for _ in range(200):
+            connection.sendall(b"x" if start else b"HTTP/1.1 100 Continue\r\n\r\n")
+            time.sleep(0.05)
+
+    raw_server.answer(drip)
+
+    started = time.monotonic()
+    with pytest.raises(VendorUnavailableError, match=r"within 0\.3 s"):
+        make_client(raw_server, timeout=0.3, max_attempts=1).request_json("GET", "/status")
+
+    assert time.monotonic() - started < 5
+
+
 def test_an_endless_short_answer_is_refused(raw_server: RawServer) -> None:
     raw_server.answer(respond(b" " * (17 * 1024 * 1024)))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Airflow reads these when it is first imported.
 _HOME = Path(tempfile.mkdtemp(prefix="emailverify-tests-"))
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ.update(
     AIRFLOW_HOME=str(_HOME),
     AIRFLOW__CORE__DAGS_FOLDER=str(_HOME / "dags"),
@@ -25,6 +28,7 @@ import pytest
 
 from airflow_provider_emailverify import rate_limit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from tests.clock import Clock
 from tests.raw_server import RawServer
 
 #: A key with every character that URLs, patterns and masks get wrong.
@@ -50,6 +54,12 @@ def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
 def rested_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     """No turns and no pauses left over from other tests, which use the same key."""
     monkeypatch.setattr(rate_limit, "_accounts", {})
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that moves when somebody waits by it."""
+    return Clock(monkeypatch)
 
 
 @pytest.fixture

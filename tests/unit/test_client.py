@@ -11,10 +11,12 @@ import traceback
 import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from airflow_provider_emailverify import rate_limit
 from airflow_provider_emailverify.client import VendorClient
 from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
@@ -52,9 +54,11 @@ def make_client(server: RawServer | str, **options: Any) -> VendorClient:
 
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between attempts, which take no time."""
+    """The pauses between attempts, which take no time but by the account's own clock."""
     pauses: list[float] = []
+    now = time.monotonic
     monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: now() + sum(pauses), sleep=pauses.append))
     return pauses
 
 

@@ -18,12 +18,6 @@ from tests.clock import Clock
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that a test moves."""
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
 def strict_vendor(clock: Clock) -> Iterator[SandboxServer]:
     """A vendor that counts: it refuses the 11th request of any minute."""
     with SandboxServer(ready_after=0.0, requests_per_minute=10, clock=clock.monotonic) as server:

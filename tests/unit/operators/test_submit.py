@@ -27,6 +27,7 @@ from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sandbox.settings import Readings
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 from airflow_provider_emailverify.submission import BatchNames, ForgetfulStore
+from tests.clock import Clock
 from tests.conftest import AWKWARD_KEY
 from tests.unit.test_addresses import AWKWARD
 
@@ -188,7 +189,9 @@ def test_too_few_credits_are_noticed_before_they_are_spent(connect: Callable[...
         assert submissions(poor) == 0
 
 
-def test_only_what_is_still_to_be_submitted_has_to_be_affordable(connect: Callable[..., str], tmp_path: Path) -> None:
+def test_only_what_is_still_to_be_submitted_has_to_be_affordable(
+    connect: Callable[..., str], clock: Clock, tmp_path: Path
+) -> None:
     (tmp_path / "list.txt").write_text("\n".join(EMAILS))
     with SandboxServer(credits=7) as vendor:
         task = Task(tmp_path / "list.txt", connect("proofy", vendor.proofy_url))
@@ -245,7 +248,7 @@ def test_a_second_try_submits_nothing_again(
 
 @pytest.mark.parametrize("fault", ["rate_limit", "no_credits", "unauthorized", "unprocessable"])
 def test_a_batch_that_the_vendor_refused_is_sent_by_the_next_try(
-    vendor: str, make_task: Callable[..., Task], sandbox: SandboxServer, fault: str
+    vendor: str, make_task: Callable[..., Task], sandbox: SandboxServer, clock: Clock, fault: str
 ) -> None:
     task = make_task(vendor)
     sandbox.faults.add(operation="submit", kind=fault, skip=1, times=1)

@@ -9,12 +9,6 @@ from airflow_provider_emailverify.triggers.intervals import Intervals
 from tests.clock import Clock
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that a test moves."""
-    return Clock(monkeypatch)
-
-
 def status(processed: int | None, total: int | None = 1000) -> BatchStatus:
     return BatchStatus(
         batch_id="b", vendor="v", state=BatchState.RUNNING, vendor_status="x", processed=processed, total=total

@@ -30,12 +30,6 @@ from tests.raw_server import RawServer, respond
 STATUS = b'{"code": "SUCCESS", "payload": [{"status": "IN PROGRESS"}]}'
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that runs as fast as the polls let it."""
-    return Clock(monkeypatch)
-
-
 class StrictVendor:
     """Cliova, with batches that are never ready, and a count: it refuses the eleventh request of any minute."""
 

@@ -54,6 +54,7 @@ class RawServer:
 
     def __exit__(self, *exc: object) -> None:
         self._stopping.set()
+        self._listener.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who accepts
         self._listener.close()
 
     def answer(self, *behaviours: Behaviour) -> None:

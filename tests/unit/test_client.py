@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tenacity
 
 from airflow_provider_emailverify import rate_limit
 from airflow_provider_emailverify.client import VendorClient
@@ -54,11 +55,11 @@ def make_client(server: RawServer | str, **options: Any) -> VendorClient:
 
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between attempts, which take no time but by the account's own clock."""
+    """The pauses between attempts and of the account, which take no time but by their own clock."""
     pauses: list[float] = []
-    now = time.monotonic
-    monkeypatch.setattr(time, "sleep", pauses.append)
-    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: now() + sum(pauses), sleep=pauses.append))
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(pauses), sleep=pauses.append)
+    for module in (tenacity.nap, rate_limit):
+        monkeypatch.setattr(module, "time", clock)
     return pauses
 
 

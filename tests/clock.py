@@ -23,11 +23,12 @@ class Clock:
     The monotonic clock, the wall clock and the sleep of our own modules; everybody else's go on as ever.
 
     :ivar now: seconds since this clock was made.
+    :ivar epoch: the wall clock's time when it was made.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        self._epoch = time.time()
+        self.epoch = time.time()
         self._busy = 0
         for module in (rate_limit, waiting, intervals):
             monkeypatch.setattr(module, "time", self)
@@ -52,7 +53,7 @@ class Clock:
 
     def time(self) -> float:
         """Return the wall clock's time."""
-        return self._epoch + self.now
+        return self.epoch + self.now
 
     def sleep(self, seconds: float) -> None:
         """Let time pass at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -270,7 +271,7 @@ def test_each_answer_becomes_its_error(
 def test_a_cut_download_is_tried_again_from_its_beginning(
     sandbox: SandboxServer, connect: Connect, tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
     for vendor in VENDORS:
         hook = EmailVerifyHook.get_hook(connect(vendor, url_of(sandbox, vendor), max_attempts=3))
         batch_id = hook.submit_batch(EMAILS, name="n")

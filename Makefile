@@ -17,7 +17,7 @@ demo: .venv/.ready ## Verify a list from end to end, in a sandbox of both vendor
 	@$(bin)/python dags_examples/demo.py --emails "$(EMAILS)" --port "$(PORT)"
 
 test: .venv/.ready ## Run the tests
-	@$(bin)/python -m pytest tests/unit tests/integration
+	@$(bin)/python -m pytest -n 2 --dist loadscope tests/unit tests/integration
 
 lint: .venv/.ready ## Check style and formatting
 	@$(bin)/ruff check .

@@ -90,7 +90,7 @@ def run(cell: Cell) -> Outcome:
     log = cell.folder / "tests.log"
     with log.open("w") as file:
         code = subprocess.run(
-            [environment.python, "-m", "pytest", "tests/unit", "tests/integration"],
+            [environment.python, "-m", "pytest", "-n", "2", "--dist", "loadscope", "tests/unit", "tests/integration"],
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=file,

@@ -50,7 +50,7 @@ def main() -> None:
     print(
         f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}, Python {platform.python_version()}; "
         f"{args.hanging} more waits at a vendor that hangs{', gc.freeze()' if args.freeze else ''}\n"
-        f"{'':<40}{'polls':>8}{'p99 lag':>10}{'worst':>10}{'gc':>9}{'start':>8}{'cpu':>6}{'memory':>9}",
+        f"{'':<40}{'polls':>8}{'p99 lag':>10}{'worst':>10}{'gc':>9}{'without':>9}{'start':>8}{'cpu':>6}{'memory':>9}",
         flush=True,
     )
     found: dict[str, Any] = {}
@@ -65,7 +65,7 @@ def main() -> None:
                 continue
             print(
                 f"{result['share']:>8.1%}{result['p99_ms']:>7.1f} ms{result['worst_ms']:>7.0f} ms"
-                f"{result['gc_ms']:>6.0f} ms{result['start_s']:>6.1f} s"
+                f"{result['gc_ms']:>6.0f} ms{result['worst_without_gc_ms']:>6.0f} ms{result['start_s']:>6.1f} s"
                 f"{result['cpu_share']:>6.0%}{result['peak_mib']:>5.0f} MiB",
                 flush=True,
             )

@@ -292,9 +292,8 @@ class VendorClient:
         **body: Any,
     ) -> Iterator[requests.Response]:
         self._wait_for_turn(what)
-        query = urlencode({**(params or {}), **self._auth}, quote_via=quote, safe="")
         try:
-            with request_target(f"{urlsplit(self.base_url).path}{path}?{query}"):
+            with request_target(self._target(path, params)):
                 response = self._session.request(
                     method,
                     self.base_url + path,
@@ -308,6 +307,11 @@ class VendorClient:
         with response:
             self._check_status(response, what, batch_id)
             yield response
+
+    def _target(self, path: str, params: Mapping[str, str] | None) -> str:
+        # Never a local variable of a frame that can raise: some reports of errors show those.
+        query = {**(params or {}), **self._auth}
+        return f"{urlsplit(self.base_url).path}{path}?{urlencode(query, quote_via=quote, safe='')}"
 
     def _no_answer(self, what: str, error: Exception) -> VendorUnavailableError:
         reason = getattr(error.args[0], "reason", None) if error.args else None

@@ -106,7 +106,8 @@ def test_each_bad_answer_has_its_class_and_never_shows_the_key(
         make_client(raw_server, max_attempts=1).request_json("GET", "/status", batch_id="b")
 
     assert caught.type is expected
-    shown = caplog.text
+    with_locals = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    shown = caplog.text + "".join(with_locals.format())  # as rich, Sentry and Airflow 3.0's console show errors
     error: BaseException | None = caught.value
     while error:  # the hidden contexts too: some log formats show them
         shown += repr(error) + "".join(traceback.format_exception(error)) + repr(vars(error))

@@ -100,10 +100,20 @@ def test_the_outlets_events_carry_the_summary(vendors: SandboxServer, tmp_path: 
         def add(self, asset: Any, extra: dict[str, Any]) -> None:
             self.added.append((asset.uri, extra))
 
+    class Events:
+        """Airflow's, too, take outlets that have no hash."""
+
+        def __init__(self) -> None:
+            self._known: list[tuple[Any, Event]] = []
+
+        def __getitem__(self, outlet: Any) -> Event:
+            known = next((event for one, event in self._known if one is outlet), None) or Event()
+            self._known.append((outlet, known))
+            return known
+
     asset, alias = Asset("s3://bucket/verified"), AssetAlias("verified")
-    events: dict[Any, Event] = {asset: Event(), alias: Event()}
+    events = Events()
     reference = Asset.ref(uri="s3://bucket/other") if hasattr(Asset, "ref") else asset
-    events.setdefault(reference, Event())
     ti = Ti()
 
     path = download(tmp_path, context={"ti": ti, "outlet_events": events}, outlets=[asset, alias, reference])

@@ -15,7 +15,6 @@ import argparse
 import gzip
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -103,7 +102,9 @@ def serve() -> None:
 
 
 def peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the most that this process has held; getrusage would tell of the one that started it, too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 def prepare(path: Path) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def submit(path: Path, port: int) -> dict[str, Any]:
             "conn_type": "proofy",
             "host": f"http://127.0.0.1:{port}",
             "password": "key",
-            "extra": {"requests_per_minute": 1e9},
+            "extra": {"requests_per_minute": 1e6},
         }
     )
     open_source(f"file://{path}").close()

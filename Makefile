@@ -35,8 +35,8 @@ bench: .venv/.ready ## Measure large downloads, results in one schema, lists and
 	@$(bin)/python tests/benchmarks/waits.py
 	@$(bin)/python tests/benchmarks/waits.py --kinds ours --loads 1000x10 --hanging 1000
 
-e2e: .venv/.ready ## Test the wheel in an empty environment, and live accounts if their keys are set
-	@$(bin)/python -m pytest tests/e2e -rs
+e2e: .venv/.ready ## Half an hour of real Airflow: kills, 1,000 batches, 2,000 waits, the wheel (ONLY=kills for some)
+	@$(bin)/python -m pytest tests/e2e -rs -k "$(ONLY)"
 
 matrix: ## Run the tests on every supported Airflow (ONLY="2.11 3.3" for some)
 	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/matrix.py $(ONLY)

@@ -75,9 +75,8 @@ class EmailVerifyBatchEventTrigger(BaseEventTrigger):
                     await asyncio.sleep(self.poll_interval)
                 for batch_id in [batch_id for batch_id, wait in waits.items() if wait.done()]:
                     status = waits.pop(batch_id).result()
-                    # Another triggerer may have been at it meanwhile.
-                    if status and not await self._is_told(batch_id):
-                        await self._remember(batch_id)
+                    # Another triggerer may have been at it meanwhile. What cannot be remembered is not told yet.
+                    if status and await self._is_told(batch_id) is False and await self._remember(batch_id):
                         yield TriggerEvent({"batch_id": batch_id, "status": status.as_dict()})
         finally:
             for wait in waits.values():
@@ -109,16 +108,27 @@ class EmailVerifyBatchEventTrigger(BaseEventTrigger):
         log.warning('Variable %r is no JSON list of batch ids, such as ["b-1", "b-2"].', self.variable)
         return set(before)
 
-    async def _is_told(self, batch_id: str) -> bool:
+    async def _is_told(self, batch_id: str) -> bool | None:
+        """Tell whether a batch was told of; None while Airflow does not say."""
         store = getattr(self, "asset_state_store", None)
-        if batch_id not in self._told and store and await store.aget(_key(batch_id)):
-            self._told.add(batch_id)
+        try:
+            if batch_id not in self._told and store and await store.aget(_key(batch_id)):
+                self._told.add(batch_id)
+        except Exception as error:  # noqa: BLE001 - Airflow's API is down
+            log.warning("What was told of batch %r cannot be read now (%s).", batch_id, type(error).__name__)
+            return None
         return batch_id in self._told
 
-    async def _remember(self, batch_id: str) -> None:
+    async def _remember(self, batch_id: str) -> bool:
+        """Remember that a batch was told of; False if Airflow did not take it."""
+        try:
+            if store := getattr(self, "asset_state_store", None):
+                await store.aset(_key(batch_id), batch_id)
+        except Exception as error:  # noqa: BLE001 - Airflow's API is down
+            log.warning("Batch %r: that it is told of cannot be kept now (%s).", batch_id, type(error).__name__)
+            return False
         self._told.add(batch_id)
-        if store := getattr(self, "asset_state_store", None):
-            await store.aset(_key(batch_id), batch_id)
+        return True
 
 
 def _read(variable: str) -> Any:

@@ -126,6 +126,25 @@ def test_what_is_told_is_remembered_first(conn_id: str, sandbox: SandboxServer, 
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("method", ["aget", "aset"])
+def test_while_airflow_is_down_nothing_is_told_and_nothing_forgotten(
+    conn_id: str, sandbox: SandboxServer, listed: Callable[..., None], method: str
+) -> None:
+    sandbox.ledger.create_batch("cliova", [], batch_id="a", ready_after=0)
+    listed("a")
+    store = Store()
+    works = getattr(store, method)
+
+    async def fails(*_: Any) -> None:
+        raise RuntimeError("API_SERVER_ERROR")
+
+    setattr(store, method, fails)
+    one = trigger(conn_id, store)
+    assert events_within(0.5, one) == []
+
+    assert events_within(1, one, meanwhile=lambda: setattr(store, method, works)) == ["a"]
+
+
 def test_a_batch_that_failed_is_left_alone(conn_id: str, sandbox: SandboxServer, listed: Callable[..., None]) -> None:
     sandbox.ledger.create_batch("cliova", [], batch_id="failed", state="FAILED")
     listed("failed", "unknown to the vendor")

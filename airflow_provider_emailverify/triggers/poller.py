@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import AbstractEventLoop
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
@@ -29,28 +28,23 @@ HOOK_SECONDS = 60.0
 _pollers: dict[tuple[AbstractEventLoop, str], Poller] = {}
 
 
-@contextmanager
-def poller_of(conn_id: str) -> Iterator[Poller]:
+def poller_of(conn_id: str) -> Poller:
     """
-    Hand out the poller that all waits of a connection share; the last one to leave closes it.
+    Return the poller that all waits of a connection share on this event loop. Use it in a ``with`` block.
 
     :param conn_id: the Airflow connection.
     """
     key = asyncio.get_running_loop(), conn_id
-    poller = _pollers.setdefault(key, Poller(conn_id))
-    poller.waits += 1
-    try:
-        yield poller
-    finally:
-        poller.waits -= 1
-        if not poller.waits:
-            del _pollers[key]
-            poller.close()
+    if key not in _pollers:
+        _pollers[key] = Poller(conn_id)
+    return _pollers[key]
 
 
 class Poller:
     """
     Ask the vendor of one connection on behalf of many waits: first come, first served, and never on the event loop.
+
+    Each wait enters it once; the last one to leave closes it.
 
     :param conn_id: the Airflow connection.
     :ivar waits: how many waits there are.
@@ -65,6 +59,18 @@ class Poller:
         self._queue = asyncio.Lock()
         self._hook: EmailVerifyHook | None = None
         self._read_at = 0.0
+
+    def __enter__(self) -> Self:
+        """Count one wait more."""
+        self.waits += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Count one wait less."""
+        self.waits -= 1
+        if not self.waits:
+            del _pollers[self._loop, self.conn_id]
+            self.close()
 
     async def wait_for(self, wait: BatchWait, interval: float) -> BatchStatus:
         """

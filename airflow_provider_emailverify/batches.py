@@ -1,9 +1,13 @@
-"""The state of a batch, in words that all vendors share."""
+"""A batch: its identifier, and its state in words that all vendors share."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+
+from airflow_provider_emailverify.exceptions import InvalidRequestError
 
 
 class BatchState(StrEnum):
@@ -48,3 +52,28 @@ class BatchStatus:
     def as_dict(self) -> dict[str, str | int | bool | None]:
         """Return the status as primitives, fit for XCom and trigger events."""
         return asdict(self) | {"state": self.state.value}
+
+
+def id_of(value: Any) -> str:
+    """
+    Return a vendor's identifier as text; "" if it is none.
+
+    :param value: what the vendor's answer has in its place.
+    """
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def quote_batch_id(batch_id: str) -> str:
+    """
+    Quote a batch id for one segment of a URL or one file name.
+
+    :param batch_id: the vendor's identifier of the batch.
+    :raises InvalidRequestError: it is empty, or no str.
+    """
+    if not isinstance(batch_id, str):
+        raise InvalidRequestError(f"The batch id is no text but {batch_id!r}; check the task that returns it.")
+    if not batch_id.strip():
+        raise InvalidRequestError("The batch id is empty; check the task that returns it.")
+    quoted = quote(batch_id, safe="")
+    # "." and ".." would be resolved away on the road, and their dots are never quoted by the library.
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")

@@ -1,5 +1,5 @@
 """
-HTTP for one vendor account: time-outs, retries, rate limit, and answers that become errors.
+HTTP for one vendor account: requests within its rate limit, and answers that become errors.
 
 This module knows HTTP; it knows no vendor and no Airflow.
 """
@@ -7,21 +7,16 @@ This module knows HTTP; it knows no vendor and no Airflow.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
-import tenacity
-import urllib3
 
 from airflow_provider_emailverify import __version__
+from airflow_provider_emailverify.attempts import MAX_PAUSE_SECONDS, attempts, repeated_above, retry_after
 from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
     BatchNotReadyError,
@@ -37,20 +32,20 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.rate_limit import keep_turn, limit_of_account
 from airflow_provider_emailverify.redaction import Redactor
-from airflow_provider_emailverify.transport import OneStepSession, ResponseBody, TargetAdapter, request_target
+from airflow_provider_emailverify.transport import (
+    NO_ANSWER,
+    OneStepSession,
+    ResponseBody,
+    TargetAdapter,
+    no_answer,
+    request_target,
+)
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 # All answers but results are small; a larger one is no answer to the question.
 MAX_JSON_BYTES = 16 * 1024 * 1024
-# A vendor that asks for a longer pause gets it from the caller, who can free the worker meanwhile.
-MAX_PAUSE_SECONDS = 60.0
-_DAY_SECONDS = 86_400.0
-
-# Whether somebody further up repeats what is done here, so that the attempts do not multiply.
-_repeated_above: ContextVar[bool] = ContextVar("repeated_above", default=False)
 
 # Decoded JSON: what it holds is for the vendor's hook to check.
 JSON = Any
@@ -138,13 +133,10 @@ class VendorClient:
         """
 
         def once() -> T:
-            token = _repeated_above.set(True)
-            try:
+            with repeated_above():
                 return action()
-            finally:
-                _repeated_above.reset(token)
 
-        return self._retrying(RateLimitedError, VendorUnavailableError, IncompleteResponseError)(once)
+        return attempts(self.max_attempts, RateLimitedError, VendorUnavailableError, IncompleteResponseError)(once)
 
     def request_json(
         self,
@@ -185,7 +177,7 @@ class VendorClient:
                 raise SubmissionUnknownError(f"{problem} {SubmissionUnknownError.advice}") from None
 
         if spends_credits:
-            return self._retrying(RateLimitedError, VendorUnreachableError)(once)
+            return attempts(self.max_attempts, RateLimitedError, VendorUnreachableError)(once)
         return self.repeat(once)
 
     def send(self, method: str, path: str, *, batch_id: str | None = None) -> None:
@@ -259,28 +251,6 @@ class VendorClient:
         batch = f", batch {batch_id!r}" if batch_id is not None else ""
         return f"{self.name}{batch}: {method} {path}"
 
-    def _retrying(self, *errors: type[TransientError]) -> tenacity.Retrying:
-        def worth_it(error: BaseException) -> bool:
-            return isinstance(error, errors) and (error.retry_after or 0) <= MAX_PAUSE_SECONDS
-
-        return tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(1 if _repeated_above.get() else self.max_attempts),
-            wait=_pause,
-            retry=tenacity.retry_if_exception(worth_it),
-            before_sleep=self._log_retry,
-            reraise=True,
-        )
-
-    def _log_retry(self, state: tenacity.RetryCallState) -> None:
-        if state.outcome and state.next_action:
-            log.info(
-                "%s Attempt %d of %d failed; the next one is in %.1f s.",
-                state.outcome.exception(),
-                state.attempt_number,
-                self.max_attempts,
-                state.next_action.sleep,
-            )
-
     @contextmanager
     def _send(
         self,
@@ -302,8 +272,8 @@ class VendorClient:
                     stream=True,
                     **body,
                 )
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, OverflowError) as error:
-            raise self._no_answer(what, error) from None
+        except NO_ANSWER as error:
+            raise no_answer(what, error, urlsplit(self.base_url).netloc, self.timeout) from None
         with response:
             self._check_status(response, what, batch_id)
             yield response
@@ -312,19 +282,6 @@ class VendorClient:
         # Never a local variable of a frame that can raise: some reports of errors show those.
         query = {**(params or {}), **self._auth}
         return f"{urlsplit(self.base_url).path}{path}?{urlencode(query, quote_via=quote, safe='')}"
-
-    def _no_answer(self, what: str, error: Exception) -> VendorUnavailableError:
-        reason = getattr(error.args[0], "reason", None) if error.args else None
-        host = urlsplit(self.base_url).netloc
-        if isinstance(error, requests.ReadTimeout):
-            return VendorUnavailableError(f"{what} got no answer within {self.timeout:g} s.")
-        if isinstance(reason, urllib3.exceptions.SSLError) and "CERTIFICATE" in str(reason):
-            return VendorUnreachableError(f"{what} was not sent: the certificate of {host} is not trusted.")
-        if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
-            return VendorUnreachableError(f"{what} was not sent: {host} cannot be reached.")
-        if isinstance(error, requests.exceptions.ProxyError):
-            return VendorUnreachableError(f"{what} was not sent: the proxy gave no connection to {host}.")
-        return VendorUnavailableError(f"{what} got no answer: the connection broke.")
 
     def _check_status(self, response: requests.Response, what: str, batch_id: str | None) -> None:
         status = response.status_code
@@ -340,7 +297,7 @@ class VendorClient:
         if status < 400:
             self.limit.relax()
             return
-        pause = _retry_after(response.headers.get("Retry-After"))
+        pause = retry_after(response.headers.get("Retry-After"))
         self.check(status, self._any_json(response, what), what, batch_id, pause)
 
     def _any_json(self, response: requests.Response, what: str) -> JSON:
@@ -365,25 +322,3 @@ class VendorClient:
 
     def _read(self, response: requests.Response, what: str) -> bytes:
         return ResponseBody(response, what).read_whole(MAX_JSON_BYTES, time.monotonic() + self.timeout)
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    """Return the seconds until the next attempt: exponential with jitter, and never less than asked for."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, TransientError) else None
-    return max(asked or 0.0, tenacity.wait_random_exponential(multiplier=1, min=0.5, max=MAX_PAUSE_SECONDS)(state))
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Read the header ``Retry-After``, seconds or an HTTP date (RFC 9110, 10.2.3): seconds from now, a day at most."""
-    if not value:
-        return None
-    if value.strip().isdecimal():
-        return min(float(value), _DAY_SECONDS)
-    try:
-        when = parsedate_to_datetime(value)
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        return min(max(0.0, (when - datetime.now(UTC)).total_seconds()), _DAY_SECONDS)
-    except (ValueError, OverflowError):
-        return None

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from airflow_provider_emailverify.batches import quote_batch_id
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, InvalidRequestError
-from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook, quote_batch_id
+from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.publication import MARKER, publish_together
 from airflow_provider_emailverify.results.report import render_report
 from airflow_provider_emailverify.results.schema import Verdict

@@ -6,8 +6,9 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink
 
+from airflow_provider_emailverify.batches import quote_batch_id
 from airflow_provider_emailverify.exceptions import ConnectionConfigError, InvalidRequestError
-from airflow_provider_emailverify.hooks.base import EmailVerifyHook, quote_batch_id
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 
 
 class EmailVerifyBatchLink(BaseOperatorLink):

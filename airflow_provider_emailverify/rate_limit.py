@@ -69,6 +69,7 @@ class RateLimit:
             now = int(time.monotonic() * 1000)
             self._bucket.leak(now)
             turn = RateItem("", now)
+            # Of the buckets only those that are kept elsewhere answer with an awaitable.
             return 0.0 if self._bucket.put(turn) else int(self._bucket.waiting(turn)) / 1000  # type: ignore[arg-type]
 
     def wait(self, longest_hold: float) -> float:

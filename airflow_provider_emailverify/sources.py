@@ -95,6 +95,7 @@ def _text(file: BinaryIO, encoding: str) -> TextIO:
     file.seek(0)
     if magic == b"\x1f\x8b":
         binary = cast("BinaryIO", gzip.GzipFile(fileobj=file))
+    # It asks for a raw stream by its type, and reads from any other as well.
     reader = BufferedReader(binary, _BUFFER_BYTES)  # type: ignore[type-var]
     is_utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
     if is_utf8 and reader.peek(3).startswith(codecs.BOM_UTF8):  # the codec utf-8-sig takes longer for all the rest

@@ -294,6 +294,7 @@ def _key(number: int) -> str:
 def _forever() -> timedelta | None:
     """Return how long to keep what is written: as long as the run, not for the 30 days of Airflow's default."""
     try:
+        # It is there, but not in the stub that names what the package holds.
         from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]
     except ImportError:  # before Airflow 3.3, which has no store either
         return None

@@ -1,4 +1,4 @@
-"""The wire: requests that show their query to nobody but the socket, and bodies that are whole or an error."""
+"""The wire: requests that show their query to nobody but the socket, and answers that are whole or an error."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from airflow_provider_emailverify.exceptions import (
     IncompleteResponseError,
     UnexpectedResponseError,
     VendorUnavailableError,
+    VendorUnreachableError,
 )
 
 CHUNK_BYTES = 1024 * 1024
+#: What a session raises in place of an answer.
+NO_ANSWER = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, OverflowError)
 
 _request_target: ContextVar[str] = ContextVar("request_target")
 
@@ -96,6 +99,7 @@ class _OnTheWire:
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         parts = urlsplit(url)  # absolute towards a forwarding proxy, else a path
         origin = f"{parts.scheme}://{parts.netloc}" if parts.scheme else ""
+        # A mix-in: what is above it is known only when it is mixed in.
         super().putrequest(method, origin + _request_target.get(), *args, **kwargs)  # type: ignore[misc]
 
 
@@ -133,6 +137,27 @@ class OneStepSession(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None."""
+
+
+def no_answer(what: str, error: Exception, host: str, timeout: float) -> VendorUnavailableError:
+    """
+    Return what the absence of an answer stands for: the vendor may have got the request, or cannot have.
+
+    :param what: the request in words.
+    :param error: one of :data:`NO_ANSWER`.
+    :param host: where it went.
+    :param timeout: seconds that the vendor could take.
+    """
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, requests.ReadTimeout):
+        return VendorUnavailableError(f"{what} got no answer within {timeout:g} s.")
+    if isinstance(reason, urllib3.exceptions.SSLError) and "CERTIFICATE" in str(reason):
+        return VendorUnreachableError(f"{what} was not sent: the certificate of {host} is not trusted.")
+    if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
+        return VendorUnreachableError(f"{what} was not sent: {host} cannot be reached.")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return VendorUnreachableError(f"{what} was not sent: the proxy gave no connection to {host}.")
+    return VendorUnavailableError(f"{what} got no answer: the connection broke.")
 
 
 class ResponseBody:

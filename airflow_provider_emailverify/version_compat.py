@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import Asset
 
 try:
     from airflow.sdk.exceptions import TaskDeferralError
-except ImportError:  # before Airflow 3.2
+except ImportError:  # before Airflow 3.2: the same class under its older name
     from airflow.exceptions import TaskDeferralError  # type: ignore[no-redef]
 
 #: An asset as an outlet may have it: itself, or by its name or URI.

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
-from urllib.parse import quote
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, quote_batch_id
 from airflow_provider_emailverify.exceptions import (
     BatchFailedError,
     BatchNotFoundError,
@@ -343,28 +342,3 @@ class EmailVerifyHook(ConnectedHook):
 
     def _unsupported(self, what: str) -> UnsupportedOperationError:
         return UnsupportedOperationError(f"{self.hook_name} documents no call {what}.")
-
-
-def id_of(value: Any) -> str:
-    """
-    Return a vendor's identifier as text; "" if it is none.
-
-    :param value: what the vendor's answer has in its place.
-    """
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def quote_batch_id(batch_id: str) -> str:
-    """
-    Quote a batch id for one segment of a URL or one file name.
-
-    :param batch_id: the vendor's identifier of the batch.
-    :raises InvalidRequestError: it is empty, or no str.
-    """
-    if not isinstance(batch_id, str):
-        raise InvalidRequestError(f"The batch id is no text but {batch_id!r}; check the task that returns it.")
-    if not batch_id.strip():
-        raise InvalidRequestError("The batch id is empty; check the task that returns it.")
-    quoted = quote(batch_id, safe="")
-    # "." and ".." would be resolved away on the road, and their dots are never quoted by the library.
-    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, id_of
 from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
     IncompleteResponseError,
@@ -25,7 +25,7 @@ from airflow_provider_emailverify.exceptions import (
     UnexpectedResponseError,
     UnreadableResultsError,
 )
-from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook, id_of
+from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.hooks.settings import EXTRAS
 from airflow_provider_emailverify.results.findings import Findings, Words, compact
 from airflow_provider_emailverify.results.json_stream import JsonDocument

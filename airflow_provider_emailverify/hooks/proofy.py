@@ -15,13 +15,13 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, id_of
 from airflow_provider_emailverify.exceptions import (
     SubmissionUnknownError,
     UnexpectedResponseError,
     UnreadableResultsError,
 )
-from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook, id_of
+from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS, Findings, is_text
 from airflow_provider_emailverify.results.json_stream import JsonDocument
 from airflow_provider_emailverify.results.schema import Finding, Row, Verdict
@@ -219,9 +219,8 @@ class ProofyHook(EmailVerifyHook):
         :raises UnexpectedResponseError: the answer has no number of credits.
         """
         answer = self.client.request_json("GET", "/credits")
-        amount = answer.get("credits") if isinstance(answer, dict) else None
         try:
-            return float(amount)  # type: ignore[arg-type]
+            return float(_member(answer, "credits"))
         except (TypeError, ValueError):
             raise UnexpectedResponseError(
                 f"{self.client.name}: expected a number of credits, found none. {UnexpectedResponseError.advice}"

@@ -119,7 +119,7 @@ def _fields(extra: str | None, allowed: frozenset[str]) -> dict[str, Any]:
     except ValueError:
         raise ValueError("its Extra is not JSON; use an object, or leave it empty.") from None
     if not isinstance(fields, dict):
-        raise ValueError("its Extra is not a JSON object; use an object, or leave it empty.")  # noqa: TRY004
+        raise ValueError("its Extra is not a JSON object; use an object, or leave it empty.")  # noqa: TRY004 - the one kind of error here
     unknown = sorted(set(fields) - allowed)
     if unknown:
         raise ValueError(f"its Extra has the unknown field {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}.")

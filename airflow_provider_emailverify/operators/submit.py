@@ -208,6 +208,7 @@ class EmailVerifySubmitOperator(BaseOperator):
     def _check_length(self, batches: int) -> None:
         """Refuse more batches than Airflow can map over: it would say so when all of them are paid for."""
         limit = conf.getint("core", "max_map_length", fallback=1024)
+        # Airflow annotates nothing of that method.
         is_mapped_over = self.has_dag() and next(self.iter_mapped_dependants(), None) is not None  # type: ignore[no-untyped-call]
         if batches > limit and is_mapped_over:
             raise InvalidRequestError(

@@ -28,6 +28,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
     def __init__(
         self, conn_id: str, batch_id: str, poll_interval: float = 120.0, max_outage: float | None = 3600.0
     ) -> None:
+        # Airflow annotates nothing of it.
         super().__init__()  # type: ignore[no-untyped-call]
         self.conn_id = conn_id
         self.batch_id = batch_id

@@ -28,7 +28,7 @@ from airflow_provider_emailverify.exceptions import (
     UnsupportedOperationError,
     VendorUnavailableError,
 )
-from airflow_provider_emailverify.hooks.base import EmailVerifyHook, quote_batch_id
+from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.hooks.cliova import CliovaHook
 from airflow_provider_emailverify.hooks.proofy import ProofyHook
 from airflow_provider_emailverify.sandbox.server import SandboxServer
@@ -218,11 +218,6 @@ def test_an_empty_batch_id_is_refused_before_any_request(
     with pytest.raises(InvalidRequestError, match=r"batch id is (empty|no text)"):
         save(hook, batch_id, tmp_path)
     assert sandbox.ledger.count() == 0
-
-
-def test_a_quoted_batch_id_is_a_name_in_its_folder() -> None:
-    assert quote_batch_id("../x y") == "..%2Fx%20y"
-    assert quote_batch_id("..") == "%2E%2E"
 
 
 # --- what a vendor may answer ---

@@ -1,0 +1,89 @@
+"""How often something is tried, and after which pauses; who knows which errors are worth it says so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import tenacity
+
+from airflow_provider_emailverify.exceptions import TransientError
+
+log = logging.getLogger(__name__)
+
+# A vendor that asks for a longer pause gets it from the caller, who can free the worker meanwhile.
+MAX_PAUSE_SECONDS = 60.0
+_DAY_SECONDS = 86_400.0
+
+_repeated_above: ContextVar[bool] = ContextVar("repeated_above", default=False)
+
+
+@contextmanager
+def repeated_above() -> Iterator[None]:
+    """Let what is tried in this block and thread have one attempt, because somebody further up repeats all of it."""
+    token = _repeated_above.set(True)
+    try:
+        yield
+    finally:
+        _repeated_above.reset(token)
+
+
+def attempts(most: int, *errors: type[TransientError]) -> tenacity.Retrying:
+    """
+    Return what calls a function until it succeeds, pausing in between, and raises its last error.
+
+    The pauses grow exponentially, with jitter, and are never shorter than the vendor asks for.
+
+    :param most: how often, the first time included.
+    :param errors: those that are worth another attempt, unless the vendor asks for a pause of more than a minute.
+    """
+
+    def is_worth_it(error: BaseException) -> bool:
+        return isinstance(error, errors) and (error.retry_after or 0) <= MAX_PAUSE_SECONDS
+
+    def log_retry(state: tenacity.RetryCallState) -> None:
+        if state.outcome and state.next_action:
+            log.info(
+                "%s Attempt %d of %d failed; the next one is in %.1f s.",
+                state.outcome.exception(),
+                state.attempt_number,
+                most,
+                state.next_action.sleep,
+            )
+
+    return tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(1 if _repeated_above.get() else most),
+        wait=_pause,
+        retry=tenacity.retry_if_exception(is_worth_it),
+        before_sleep=log_retry,
+        reraise=True,
+    )
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, TransientError) else None
+    return max(asked or 0.0, tenacity.wait_random_exponential(multiplier=1, min=0.5, max=MAX_PAUSE_SECONDS)(state))
+
+
+def retry_after(value: str | None) -> float | None:
+    """
+    Return the seconds from now that a header ``Retry-After`` asks for, a day at most; None if it asks for nothing.
+
+    :param value: seconds or an HTTP date (RFC 9110, 10.2.3).
+    """
+    if not value:
+        return None
+    if value.strip().isdecimal():
+        return min(float(value), _DAY_SECONDS)
+    try:
+        when = parsedate_to_datetime(value)
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        return min(max(0.0, (when - datetime.now(UTC)).total_seconds()), _DAY_SECONDS)
+    except (ValueError, OverflowError):
+        return None

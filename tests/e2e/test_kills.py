@@ -98,30 +98,19 @@ def assert_each_was_paid_once(vendors: SandboxServer) -> None:
     assert vendors.ledger.charged() == dict.fromkeys(EMAILS, 1)
 
 
-def test_a_retry_goes_on_after_the_last_recorded_batch(
-    vendors: SandboxServer, airflow: Deployment, until: Callable[..., None]
+@pytest.mark.parametrize("kill", [kill_task, kill_worker])
+def test_the_next_try_goes_on_after_the_last_recorded_batch(
+    vendors: SandboxServer, airflow: Deployment, until: Callable[..., None], kill: Callable[[Deployment, str], None]
 ) -> None:
     run_id = airflow.trigger("slow")
     until(run_id, lambda: isinstance(airflow.states(run_id).get("emailverify_batch_00002"), str))
-    kill_task(airflow, run_id)
+    kill(airflow, run_id)
 
     airflow.wait_for_state(run_id, "submit", "success", tries=2)
 
     assert_each_was_paid_once(vendors)
     assert airflow.xcom(run_id, "submit") == [batch.batch_id for batch in submitted(vendors)]
     assert airflow.xcom(run_id, "submit", "summary")["resumed"] == 2
-
-
-def test_another_worker_goes_on_after_a_lost_one(
-    vendors: SandboxServer, airflow: Deployment, until: Callable[..., None]
-) -> None:
-    run_id = airflow.trigger("slow")
-    until(run_id, lambda: isinstance(airflow.states(run_id).get("emailverify_batch_00002"), str))
-    kill_worker(airflow, run_id)
-
-    airflow.wait_for_state(run_id, "submit", "success", tries=2)
-
-    assert_each_was_paid_once(vendors)
 
 
 def test_a_batch_that_was_on_its_way_is_not_sent_again_until_the_user_says_that_it_never_arrived(

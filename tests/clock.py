@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from airflow_provider_emailverify import rate_limit, waiting
+from airflow_provider_emailverify import waiting
+from airflow_provider_emailverify.http import rate_limit
 from airflow_provider_emailverify.triggers import intervals, poller
 
 T = TypeVar("T")

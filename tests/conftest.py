@@ -26,7 +26,7 @@ os.environ.update(
 
 import pytest
 
-from airflow_provider_emailverify import rate_limit
+from airflow_provider_emailverify.http import rate_limit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from tests.clock import Clock
 from tests.raw_server import RawServer

@@ -34,7 +34,7 @@ from airflow_provider_emailverify.results.schema import Reason, Row, Verdict
 from airflow_provider_emailverify.results.tables import Table
 
 if TYPE_CHECKING:
-    from airflow_provider_emailverify.client import JSON
+    from airflow_provider_emailverify.http.client import JSON
 
 _LISTS = "/webhooks/email-validations/bulk-emails"
 # Likely headers, likeliest first, and likely words: none is documented, so a user can map others. Compared without

@@ -24,7 +24,7 @@ from airflow_provider_emailverify.hooks.settings import EXTRAS, MAPS, Connection
 from airflow_provider_emailverify.redaction import without_addresses
 
 if TYPE_CHECKING:
-    from airflow_provider_emailverify.client import JSON, VendorClient
+    from airflow_provider_emailverify.http.client import JSON, VendorClient
 
 _STATUS_ERRORS: dict[int, type[EmailVerifyError]] = {
     401: AuthenticationError,
@@ -123,7 +123,7 @@ class ConnectedHook(BaseHook):
     def client(self) -> VendorClient:
         """The client of this connection, made on first use."""
         # Imported here because DAG files import hooks all day and need no HTTP.
-        from airflow_provider_emailverify.client import VendorClient
+        from airflow_provider_emailverify.http.client import VendorClient
 
         settings = self.settings
         return VendorClient(

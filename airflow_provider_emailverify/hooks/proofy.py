@@ -27,7 +27,7 @@ from airflow_provider_emailverify.results.json_stream import JsonDocument
 from airflow_provider_emailverify.results.schema import Finding, Row, Verdict
 
 if TYPE_CHECKING:
-    from airflow_provider_emailverify.client import JSON
+    from airflow_provider_emailverify.http.client import JSON
 
 _BATCH = "/verify/batch/{id}"
 # From docs.proofy.io, "terminology".

@@ -173,7 +173,7 @@ class EmailVerifySubmitOperator(BaseOperator):
 
     def _make_canceller(self) -> EmailVerifyHook:
         """Return a hook for a signal handler, which can neither ask Airflow for a connection nor wait for its turn."""
-        from airflow_provider_emailverify.rate_limit import RateLimit
+        from airflow_provider_emailverify.http.rate_limit import RateLimit
 
         hook = EmailVerifyHook.get_hook(self.conn_id)
         hook.client.limit = RateLimit(hook.client.limit.requests_per_minute)

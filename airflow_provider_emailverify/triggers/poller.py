@@ -130,8 +130,8 @@ class Poller:
             await asyncio.sleep(min(pause, HOOK_SECONDS))
 
     def _poll(self, hook: EmailVerifyHook, wait: BatchWait) -> BatchStatus | None:
+        from airflow_provider_emailverify.http.rate_limit import turn_taken
         from airflow_provider_emailverify.metrics import gauge
-        from airflow_provider_emailverify.rate_limit import turn_taken
 
         gauge("waits", self.waits, hook)
         with turn_taken():

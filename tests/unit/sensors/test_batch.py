@@ -204,7 +204,7 @@ def test_retry_after_is_kept_from_poke_to_poke(
     clock, store = Clock(monkeypatch), Store()
 
     assert not poke(store)
-    monkeypatch.setattr("airflow_provider_emailverify.rate_limit._accounts", {})  # another process
+    monkeypatch.setattr("airflow_provider_emailverify.http.rate_limit._accounts", {})  # another process
     clock.now = 590
     assert not poke(store)
     assert sandbox.ledger.count() == 1

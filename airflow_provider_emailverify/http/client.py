@@ -16,7 +16,6 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 
 from airflow_provider_emailverify import __version__
-from airflow_provider_emailverify.attempts import MAX_PAUSE_SECONDS, attempts, repeated_above, retry_after
 from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
     BatchNotReadyError,
@@ -30,9 +29,9 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnavailableError,
     VendorUnreachableError,
 )
-from airflow_provider_emailverify.rate_limit import keep_turn, limit_of_account
-from airflow_provider_emailverify.redaction import Redactor
-from airflow_provider_emailverify.transport import (
+from airflow_provider_emailverify.http.rate_limit import keep_turn, limit_of_account
+from airflow_provider_emailverify.http.retries import MAX_PAUSE_SECONDS, attempts, repeated_above, retry_after
+from airflow_provider_emailverify.http.transport import (
     NO_ANSWER,
     OneStepSession,
     ResponseBody,
@@ -40,6 +39,7 @@ from airflow_provider_emailverify.transport import (
     no_answer,
     request_target,
 )
+from airflow_provider_emailverify.redaction import Redactor
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_emailverify.exceptions import RateLimitedError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-from airflow_provider_emailverify.rate_limit import RateLimit, limit_of_account, turn_taken
+from airflow_provider_emailverify.http.rate_limit import RateLimit, limit_of_account, turn_taken
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.storage import Destination, spool_for
 from tests.clock import Clock
@@ -179,7 +179,7 @@ def test_a_turn_that_was_taken_before_pays_for_one_request(clock: Clock) -> None
 
 
 def test_the_key_is_not_kept(clock: Clock) -> None:
-    from airflow_provider_emailverify import rate_limit
+    from airflow_provider_emailverify.http import rate_limit
 
     limit_of_account("https://vendor.example", "the-secret-key", 25)
 

@@ -17,8 +17,6 @@ from typing import Any
 import pytest
 import tenacity
 
-from airflow_provider_emailverify import rate_limit
-from airflow_provider_emailverify.client import VendorClient
 from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
     EmailVerifyError,
@@ -30,6 +28,8 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnavailableError,
     VendorUnreachableError,
 )
+from airflow_provider_emailverify.http import rate_limit
+from airflow_provider_emailverify.http.client import VendorClient
 from airflow_provider_emailverify.redaction import renderings
 from tests.conftest import AWKWARD_KEY
 from tests.raw_server import RawServer, reset, respond

@@ -25,11 +25,11 @@ from airflow_provider_emailverify.exceptions import (
     UnexpectedResponseError,
     UnreadableResultsError,
 )
+from airflow_provider_emailverify.formats.csv_file import first_byte, outline_csv
+from airflow_provider_emailverify.formats.json_file import JsonDocument
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.hooks.settings import EXTRAS
 from airflow_provider_emailverify.results.findings import Findings, Words, compact
-from airflow_provider_emailverify.results.json_stream import JsonDocument
-from airflow_provider_emailverify.results.outline import first_byte, outline_csv
 from airflow_provider_emailverify.results.schema import Reason, Row, Verdict
 from airflow_provider_emailverify.results.tables import Table
 

@@ -21,9 +21,9 @@ from airflow_provider_emailverify.exceptions import (
     UnexpectedResponseError,
     UnreadableResultsError,
 )
+from airflow_provider_emailverify.formats.json_file import JsonDocument
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS, Findings, is_text
-from airflow_provider_emailverify.results.json_stream import JsonDocument
 from airflow_provider_emailverify.results.schema import Finding, Row, Verdict
 
 if TYPE_CHECKING:

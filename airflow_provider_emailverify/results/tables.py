@@ -18,9 +18,9 @@ from airflow_provider_emailverify.exceptions import (
     UnknownColumnsError,
     UnreadableResultsError,
 )
+from airflow_provider_emailverify.formats.csv_file import first_byte
 from airflow_provider_emailverify.redaction import ADDRESS
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS, Findings, compact, is_text
-from airflow_provider_emailverify.results.outline import first_byte
 from airflow_provider_emailverify.results.schema import FLAGS, Finding, Row
 
 #: The columns that a table may have.

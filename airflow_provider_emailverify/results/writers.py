@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.formats.csv_file import outline_csv
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS
-from airflow_provider_emailverify.results.outline import outline_csv
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, SCHEMA_VERSION, Finding, Row
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_emailverify.exceptions import UnexpectedResponseError
-from airflow_provider_emailverify.results import outline
-from airflow_provider_emailverify.results.outline import first_byte, outline_csv
+from airflow_provider_emailverify.formats import csv_file as outline
+from airflow_provider_emailverify.formats.csv_file import first_byte, outline_csv
 
 REPRODUCIBLE = settings(derandomize=True, deadline=None, max_examples=300)
 

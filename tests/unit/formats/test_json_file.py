@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_emailverify.exceptions import IncompleteResponseError, UnexpectedResponseError
-from airflow_provider_emailverify.results import json_stream
-from airflow_provider_emailverify.results.json_stream import JsonDocument
+from airflow_provider_emailverify.formats import json_file as json_stream
+from airflow_provider_emailverify.formats.json_file import JsonDocument
 
 REPRODUCIBLE = settings(derandomize=True, deadline=None, max_examples=300)
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()

@@ -25,8 +25,8 @@ from airflow_provider_emailverify.exceptions import (
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from airflow_provider_emailverify.address_list import AddressList
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+    from airflow_provider_emailverify.lists.cleaning import AddressList
 
 log = logging.getLogger(__name__)
 

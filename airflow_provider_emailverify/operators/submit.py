@@ -111,8 +111,8 @@ class EmailVerifySubmitOperator(BaseOperator):
         :raises AirflowFailException: for a reason that a retry cannot cure.
         :raises EmailVerifyError: for a reason that it can.
         """
-        from airflow_provider_emailverify.address_list import AddressList
-        from airflow_provider_emailverify.sources import read_column
+        from airflow_provider_emailverify.lists.cleaning import AddressList
+        from airflow_provider_emailverify.lists.reader import read_column
         from airflow_provider_emailverify.submission import BatchNames, Submission
 
         with no_pointless_retries():

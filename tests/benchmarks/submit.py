@@ -109,8 +109,8 @@ def peak_mib() -> float:
 
 def prepare(path: Path) -> dict[str, Any]:
     """Read, clean, tell apart and cut into batches; submit nothing."""
-    from airflow_provider_emailverify.address_list import AddressList
-    from airflow_provider_emailverify.sources import read_column
+    from airflow_provider_emailverify.lists.cleaning import AddressList
+    from airflow_provider_emailverify.lists.reader import read_column
     from airflow_provider_emailverify.storage import open_source
 
     open_source(f"file://{path}").close()  # Airflow's own imports are not what is measured

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_emailverify.exceptions import StorageError
-from airflow_provider_emailverify.sources import read_column
+from airflow_provider_emailverify.lists.reader import read_column
 
 boto3 = pytest.importorskip("boto3", reason="the S3 tests need the extra s3")
 pytest.importorskip("moto.server", reason="the S3 tests need moto's server")

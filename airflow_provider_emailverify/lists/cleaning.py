@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Self
 
-from airflow_provider_emailverify.addresses import SeenAddresses, only_addresses
 from airflow_provider_emailverify.exceptions import InvalidRequestError, StorageError
+from airflow_provider_emailverify.lists.addresses import SeenAddresses, only_addresses
 
 
 class AddressList:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_emailverify.exceptions import InvalidSourceError, StorageError
-from airflow_provider_emailverify.sources import read_column
+from airflow_provider_emailverify.lists.reader import read_column
 from tests.unit.test_addresses import AWKWARD
 
 

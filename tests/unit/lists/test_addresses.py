@@ -10,7 +10,7 @@ from email_validator import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_emailverify.addresses import MAX_LENGTH, SeenAddresses, is_address, only_addresses
+from airflow_provider_emailverify.lists.addresses import MAX_LENGTH, SeenAddresses, is_address, only_addresses
 
 LONGEST = "a" * 64 + "@" + ("b" * 63 + ".") * 2 + "c" * 57 + ".com"
 

@@ -14,7 +14,7 @@ from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.publication import MARKER, publish_together
 from airflow_provider_emailverify.results.report import render_report
 from airflow_provider_emailverify.results.schema import Verdict
-from airflow_provider_emailverify.results.summary import Tally, write_rows
+from airflow_provider_emailverify.results.tally import Tally, write_rows
 from airflow_provider_emailverify.results.writers import check_format, open_writer
 from airflow_provider_emailverify.storage import Destination, Spool, publish, spool_for
 

@@ -94,7 +94,7 @@ class EmailVerifyCheckOperator(BaseOperator):
             case {"verdicts": Mapping(), "received": int()}:
                 summary: Mapping[str, Any] = self.result
             case str() | {"deliverable": str()} | {"undeliverable": str()} | {"risky": str()} | {"unknown": str()}:
-                from airflow_provider_emailverify.results.files import count_files
+                from airflow_provider_emailverify.results.read_back import count_files
 
                 summary = count_files([self.result] if isinstance(self.result, str) else self.result.values())
             case _:

@@ -37,7 +37,7 @@ def ours(result_format: str) -> Callable[[Path, Path], Run]:
         os.environ["AIRFLOW_CONN_PROOFY_DEFAULT"] = json.dumps({"conn_type": "proofy", "password": KEY})
         from airflow_provider_emailverify.hooks.proofy import ProofyHook
         from airflow_provider_emailverify.results.schema import Verdict
-        from airflow_provider_emailverify.results.summary import Tally, write_rows
+        from airflow_provider_emailverify.results.tally import Tally, write_rows
         from airflow_provider_emailverify.results.writers import open_writer
         from airflow_provider_emailverify.storage import Spool
 

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Row, Verdict
-from airflow_provider_emailverify.results.summary import Tally, write_rows
+from airflow_provider_emailverify.results.tally import Tally, write_rows
 from airflow_provider_emailverify.results.writers import open_writer
 from airflow_provider_emailverify.storage import Spool
 

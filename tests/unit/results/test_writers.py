@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError, StorageError
-from airflow_provider_emailverify.results import summary, writers
+from airflow_provider_emailverify.results import tally as summary
+from airflow_provider_emailverify.results import writers
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Finding, Reason, Row, Verdict
-from airflow_provider_emailverify.results.summary import Tally, write_rows
+from airflow_provider_emailverify.results.tally import Tally, write_rows
 from airflow_provider_emailverify.results.writers import check_format, open_writer
 from airflow_provider_emailverify.storage import Spool
 from tests.unit.results.conftest import as_record, read_back, written

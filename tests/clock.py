@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from airflow_provider_emailverify import waiting
 from airflow_provider_emailverify.http import rate_limit
-from airflow_provider_emailverify.triggers import intervals, poller
+from airflow_provider_emailverify.steps import intervals, poller, waiting
 
 T = TypeVar("T")
 

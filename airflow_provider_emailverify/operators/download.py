@@ -16,7 +16,7 @@ from airflow_provider_emailverify.version_compat import ASSETS
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_emailverify.landing import Landed
+    from airflow_provider_emailverify.steps.landing import Landed
 
 
 class EmailVerifyDownloadOperator(BaseOperator):
@@ -118,7 +118,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         return landed.paths
 
     def _land(self, hook: EmailVerifyHook) -> Landed:
-        from airflow_provider_emailverify.landing import Wishes, land_rows, land_vendor_file
+        from airflow_provider_emailverify.steps.landing import Wishes, land_rows, land_vendor_file
         from airflow_provider_emailverify.storage import Destination
 
         options = dict(self.download_options or {})
@@ -159,6 +159,6 @@ class EmailVerifyDownloadOperator(BaseOperator):
         """
         if self._done is None:
             return None
-        from airflow_provider_emailverify.lineage import lineage
+        from airflow_provider_emailverify.steps.lineage import lineage
 
         return lineage(*self._done)

@@ -21,7 +21,7 @@ from airflow_provider_emailverify.task_errors import no_pointless_retries
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_emailverify.submission import StateStore, Submission
+    from airflow_provider_emailverify.steps.submission import StateStore, Submission
 
 #: Addresses in a batch of a vendor that documents no limit. More at once means fewer ids to wait for; fewer at once,
 #: fewer addresses whose fate is unknown if a worker dies at the wrong moment.
@@ -113,7 +113,7 @@ class EmailVerifySubmitOperator(BaseOperator):
         """
         from airflow_provider_emailverify.lists.cleaning import AddressList
         from airflow_provider_emailverify.lists.reader import read_column
-        from airflow_provider_emailverify.submission import BatchNames, Submission
+        from airflow_provider_emailverify.steps.submission import BatchNames, Submission
 
         with no_pointless_retries():
             self._check_arguments()
@@ -188,7 +188,7 @@ class EmailVerifySubmitOperator(BaseOperator):
             )
 
     def _open_store(self, context: Context) -> StateStore:
-        from airflow_provider_emailverify.submission import ForgetfulStore
+        from airflow_provider_emailverify.steps.submission import ForgetfulStore
 
         store: StateStore | None = context.get("task_state_store")
         if store is not None:

@@ -21,10 +21,10 @@ from airflow_provider_emailverify import exceptions
 from airflow_provider_emailverify.exceptions import EmailVerifyError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
+from airflow_provider_emailverify.steps.waiting import BatchWait
 from airflow_provider_emailverify.task_errors import as_task_error, no_pointless_retries
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
 from airflow_provider_emailverify.version_compat import TaskDeferralError
-from airflow_provider_emailverify.waiting import BatchWait
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

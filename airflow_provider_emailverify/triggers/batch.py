@@ -8,8 +8,8 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError
-from airflow_provider_emailverify.triggers.poller import poller_of
-from airflow_provider_emailverify.waiting import BatchWait
+from airflow_provider_emailverify.steps.poller import poller_of
+from airflow_provider_emailverify.steps.waiting import BatchWait
 
 
 class EmailVerifyBatchTrigger(BaseTrigger):

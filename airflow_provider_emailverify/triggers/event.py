@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_emailverify.exceptions import BatchFailedError, BatchNotFoundError, EmailVerifyError
-from airflow_provider_emailverify.triggers.poller import poller_of
-from airflow_provider_emailverify.waiting import BatchWait
+from airflow_provider_emailverify.steps.poller import poller_of
+from airflow_provider_emailverify.steps.waiting import BatchWait
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus

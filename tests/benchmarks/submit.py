@@ -135,8 +135,8 @@ def prepare(path: Path) -> dict[str, Any]:
 def submit(path: Path, port: int) -> dict[str, Any]:
     """Run the operator, over a state store in memory."""
     from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOperator
+    from airflow_provider_emailverify.steps.submission import ForgetfulStore
     from airflow_provider_emailverify.storage import open_source
-    from airflow_provider_emailverify.submission import ForgetfulStore
 
     os.environ["AIRFLOW_CONN_SINK"] = json.dumps(
         {

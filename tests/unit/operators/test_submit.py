@@ -26,7 +26,7 @@ from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOpera
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sandbox.settings import Readings
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
-from airflow_provider_emailverify.submission import BatchNames, ForgetfulStore
+from airflow_provider_emailverify.steps.submission import BatchNames, ForgetfulStore
 from tests.clock import Clock
 from tests.conftest import AWKWARD_KEY
 from tests.unit.test_addresses import AWKWARD

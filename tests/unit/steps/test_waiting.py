@@ -17,7 +17,7 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from airflow_provider_emailverify.waiting import BatchWait
+from airflow_provider_emailverify.steps.waiting import BatchWait
 from tests.clock import Clock
 
 
@@ -61,7 +61,7 @@ def test_an_unknown_word_means_not_yet_and_is_said_once(
     sandbox.ledger.batch("b").state = "PONDERING"
     wait = BatchWait("b", 0)
 
-    with caplog.at_level(logging.INFO, "airflow_provider_emailverify.waiting"):
+    with caplog.at_level(logging.INFO, "airflow_provider_emailverify.steps.waiting"):
         assert [wait.ask(hook) for _ in range(3)] == [None, None, None]
 
     assert [record.getMessage() for record in caplog.records] == [

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-from airflow_provider_emailverify.triggers.intervals import Intervals
+from airflow_provider_emailverify.steps.intervals import Intervals
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus
-    from airflow_provider_emailverify.waiting import BatchWait
+    from airflow_provider_emailverify.steps.waiting import BatchWait
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class Poller:
 
     def _poll(self, hook: EmailVerifyHook, wait: BatchWait) -> BatchStatus | None:
         from airflow_provider_emailverify.http.rate_limit import turn_taken
-        from airflow_provider_emailverify.metrics import gauge
+        from airflow_provider_emailverify.steps.metrics import gauge
 
         gauge("waits", self.waits, hook)
         with turn_taken():
@@ -142,7 +142,7 @@ class Poller:
             self._loop.call_soon_threadsafe(self._idle.release)
 
     def _close(self) -> None:
-        from airflow_provider_emailverify.metrics import gauge
+        from airflow_provider_emailverify.steps.metrics import gauge
 
         if self._hook:
             gauge("waits", 0, self._hook)

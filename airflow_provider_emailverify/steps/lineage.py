@@ -9,7 +9,7 @@ from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-    from airflow_provider_emailverify.landing import Landed
+    from airflow_provider_emailverify.steps.landing import Landed
 
 
 def lineage(hook: EmailVerifyHook, landed: Landed) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_emailverify.batches import BatchState, BatchStatus
-from airflow_provider_emailverify.triggers.intervals import Intervals
+from airflow_provider_emailverify.steps.intervals import Intervals
 from tests.clock import Clock
 
 

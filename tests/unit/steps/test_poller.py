@@ -17,13 +17,12 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_emailverify import metrics
 from airflow_provider_emailverify.exceptions import ConnectionConfigError, VendorOutageError
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from airflow_provider_emailverify.triggers import poller
+from airflow_provider_emailverify.steps import metrics, poller
+from airflow_provider_emailverify.steps.poller import poller_of
+from airflow_provider_emailverify.steps.waiting import BatchWait
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
-from airflow_provider_emailverify.triggers.poller import poller_of
-from airflow_provider_emailverify.waiting import BatchWait
 from tests.clock import Clock
 from tests.raw_server import RawServer, respond
 

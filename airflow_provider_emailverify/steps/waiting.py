@@ -122,7 +122,7 @@ class BatchWait:
 
     def _answer(self, hook: EmailVerifyHook) -> BatchStatus | None:
         # Not at module level: DAG files import this module, and Airflow's metrics are not theirs.
-        from airflow_provider_emailverify.metrics import count
+        from airflow_provider_emailverify.steps.metrics import count
 
         count("polls", hook)
         was_failing = self._failing_since is not None

@@ -27,7 +27,7 @@ from airflow_provider_emailverify.results.tables import headers_of
 if TYPE_CHECKING:
     from airflow_provider_emailverify.http.transport import ResponseBody
     from airflow_provider_emailverify.results.schema import Row
-    from airflow_provider_emailverify.storage import Spool
+    from airflow_provider_emailverify.storage.spool import Spool
 
 T = TypeVar("T")
 

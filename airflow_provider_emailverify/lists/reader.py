@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Literal, TextIO, cast, get_args
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError, InvalidSourceError, StorageError
-from airflow_provider_emailverify.storage import open_source
+from airflow_provider_emailverify.storage.destination import open_source
 
 SourceFormat = Literal["csv", "jsonl", "parquet", "lines"]
 #: Values of the column, as they stand in the file; "" where there is none.

@@ -119,7 +119,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
 
     def _land(self, hook: EmailVerifyHook) -> Landed:
         from airflow_provider_emailverify.steps.landing import Wishes, land_rows, land_vendor_file
-        from airflow_provider_emailverify.storage import Destination
+        from airflow_provider_emailverify.storage.destination import Destination
 
         options = dict(self.download_options or {})
         hook.check_download_options(options)

@@ -21,7 +21,7 @@ from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, SCHEMA_V
 if TYPE_CHECKING:
     import pyarrow
 
-    from airflow_provider_emailverify.storage import Spool
+    from airflow_provider_emailverify.storage.spool import Spool
 
 ResultFormat = Literal["csv", "jsonl", "parquet"]
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from airflow_provider_emailverify.batches import quote_batch_id
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, InvalidRequestError
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
-from airflow_provider_emailverify.publication import MARKER, publish_together
 from airflow_provider_emailverify.results.report import render_report
 from airflow_provider_emailverify.results.schema import Verdict
 from airflow_provider_emailverify.results.tally import Tally, write_rows
 from airflow_provider_emailverify.results.writers import check_format, open_writer
-from airflow_provider_emailverify.storage import Destination, Spool, publish, spool_for
+from airflow_provider_emailverify.storage.destination import Destination
+from airflow_provider_emailverify.storage.publishing import MARKER, publish, publish_together
+from airflow_provider_emailverify.storage.spool import Spool, spool_for
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.results.schema import Row

@@ -29,7 +29,7 @@ def operator(url: str, destination: str) -> Run:
     """The operator's ``execute``: status, spool, SHA-256, checks, row count, publish."""
     os.environ["AIRFLOW_CONN_CLIOVA_DEFAULT"] = json.dumps({"conn_type": "cliova", "password": KEY, "host": url})
     import airflow_provider_emailverify.http.client
-    import airflow_provider_emailverify.storage  # noqa: F401
+    import airflow_provider_emailverify.storage.publishing  # noqa: F401
     from airflow_provider_emailverify.operators.download import EmailVerifyDownloadOperator
 
     if destination.startswith("s3:"):

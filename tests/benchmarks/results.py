@@ -39,7 +39,7 @@ def ours(result_format: str) -> Callable[[Path, Path], Run]:
         from airflow_provider_emailverify.results.schema import Verdict
         from airflow_provider_emailverify.results.tally import Tally, write_rows
         from airflow_provider_emailverify.results.writers import open_writer
-        from airflow_provider_emailverify.storage import Spool
+        from airflow_provider_emailverify.storage.spool import Spool
 
         hook = ProofyHook()
         _ = hook.client

@@ -111,7 +111,7 @@ def prepare(path: Path) -> dict[str, Any]:
     """Read, clean, tell apart and cut into batches; submit nothing."""
     from airflow_provider_emailverify.lists.cleaning import AddressList
     from airflow_provider_emailverify.lists.reader import read_column
-    from airflow_provider_emailverify.storage import open_source
+    from airflow_provider_emailverify.storage.destination import open_source
 
     open_source(f"file://{path}").close()  # Airflow's own imports are not what is measured
     if path.suffix == ".parquet":
@@ -136,7 +136,7 @@ def submit(path: Path, port: int) -> dict[str, Any]:
     """Run the operator, over a state store in memory."""
     from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOperator
     from airflow_provider_emailverify.steps.submission import ForgetfulStore
-    from airflow_provider_emailverify.storage import open_source
+    from airflow_provider_emailverify.storage.destination import open_source
 
     os.environ["AIRFLOW_CONN_SINK"] = json.dumps(
         {

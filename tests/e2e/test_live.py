@@ -15,7 +15,8 @@ import pytest
 
 from airflow_provider_emailverify.batches import BatchState
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-from airflow_provider_emailverify.storage import Destination, spool_for
+from airflow_provider_emailverify.storage.destination import Destination
+from airflow_provider_emailverify.storage.spool import spool_for
 
 #: The addresses in the vendor's own published example.
 EMAILS = ["support@proofy.io", "team@proofy.io"]

@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task_gro
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sandbox.settings import Readings
 from airflow_provider_emailverify.task_groups import verify_emails
-from tests.unit.test_addresses import AWKWARD
+from tests.unit.lists.test_addresses import AWKWARD
 
 HEAD = """
 from airflow.providers.common.compat.sdk import DAG, task

@@ -32,7 +32,7 @@ from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.hooks.cliova import CliovaHook
 from airflow_provider_emailverify.hooks.proofy import ProofyHook
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from airflow_provider_emailverify.storage import Spool
+from airflow_provider_emailverify.storage.spool import Spool
 from tests.raw_server import RawServer, respond
 
 EMAILS = ["support@proofy.io", "team@proofy.io", "no+undeliverable@example.com"]

@@ -13,7 +13,8 @@ from airflow_provider_emailverify.exceptions import RateLimitedError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.http.rate_limit import RateLimit, limit_of_account, turn_taken
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from airflow_provider_emailverify.storage import Destination, spool_for
+from airflow_provider_emailverify.storage.destination import Destination
+from airflow_provider_emailverify.storage.spool import spool_for
 from tests.clock import Clock
 
 

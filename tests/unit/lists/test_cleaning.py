@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError, StorageError
 from airflow_provider_emailverify.lists.cleaning import AddressList
-from tests.unit.test_addresses import AWKWARD
+from tests.unit.lists.test_addresses import AWKWARD
 
 BLOCKS = [["a@example.com", " b@example.com", "none"], ["B@example.com", "b@EXAMPLE.com", ""], ["c@example.com"]]
 

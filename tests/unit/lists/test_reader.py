@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_emailverify.exceptions import InvalidSourceError, StorageError
 from airflow_provider_emailverify.lists.reader import read_column
-from tests.unit.test_addresses import AWKWARD
+from tests.unit.lists.test_addresses import AWKWARD
 
 
 def read(path: Path, column: str = "email", **options: Any) -> list[str]:

@@ -349,7 +349,7 @@ def test_openlineage_is_told_of_each_file_and_of_the_vendors_format(vendors: San
 )
 def test_datasets_are_named_by_openlineages_rules(uri: str, names: tuple[str, str]) -> None:
     from airflow_provider_emailverify.steps.lineage import dataset_name
-    from airflow_provider_emailverify.storage import Destination
+    from airflow_provider_emailverify.storage.destination import Destination
 
     assert dataset_name(Destination(uri).asset_uri) == names
 

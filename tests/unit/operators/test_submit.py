@@ -29,7 +29,7 @@ from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 from airflow_provider_emailverify.steps.submission import BatchNames, ForgetfulStore
 from tests.clock import Clock
 from tests.conftest import AWKWARD_KEY
-from tests.unit.test_addresses import AWKWARD
+from tests.unit.lists.test_addresses import AWKWARD
 
 EMAILS = [f"user{number}@example.com" for number in range(6)]
 

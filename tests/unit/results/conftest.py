@@ -15,7 +15,7 @@ from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Row, Verdict
 from airflow_provider_emailverify.results.tally import Tally, write_rows
 from airflow_provider_emailverify.results.writers import open_writer
-from airflow_provider_emailverify.storage import Spool
+from airflow_provider_emailverify.storage.spool import Spool
 
 Read = Callable[..., list[dict[str, Any]]]
 

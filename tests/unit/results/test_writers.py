@@ -18,7 +18,7 @@ from airflow_provider_emailverify.results import writers
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Finding, Reason, Row, Verdict
 from airflow_provider_emailverify.results.tally import Tally, write_rows
 from airflow_provider_emailverify.results.writers import check_format, open_writer
-from airflow_provider_emailverify.storage import Spool
+from airflow_provider_emailverify.storage.spool import Spool
 from tests.unit.results.conftest import as_record, read_back, written
 
 FORMATS = ["csv", "jsonl", "parquet"]

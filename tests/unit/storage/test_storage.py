@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, StorageError
-from airflow_provider_emailverify.storage import Destination, Spool, publish, spool_for
+from airflow_provider_emailverify.storage.destination import Destination
+from airflow_provider_emailverify.storage.publishing import publish
+from airflow_provider_emailverify.storage.spool import Spool, spool_for
 
 NEW = b"email\nnew@example.com\n"
 
@@ -205,7 +207,8 @@ def test_a_destination_that_xcom_would_take_for_its_own_is_refused(
 
 WRITER = """
 import os, signal, sys
-from airflow_provider_emailverify.storage import Destination, spool_for
+from airflow_provider_emailverify.storage.destination import Destination
+from airflow_provider_emailverify.storage.spool import spool_for
 with spool_for(Destination(sys.argv[1]), "name") as spool:
     spool.write(b"half of it")
     print("ready", flush=True)

@@ -15,8 +15,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_emailverify.exceptions import StorageError
-from airflow_provider_emailverify.publication import MARKER, publish_together
-from airflow_provider_emailverify.storage import Destination, spool_for
+from airflow_provider_emailverify.storage.destination import Destination
+from airflow_provider_emailverify.storage.publishing import MARKER, publish_together
+from airflow_provider_emailverify.storage.spool import spool_for
 
 NAMES = ["a.csv", "b.csv", "c.csv"]
 NEW = {name: f"new {name}".encode() for name in [*NAMES, MARKER]}

@@ -10,7 +10,7 @@ survives the way from a trigger to a task, and can be named in a retry policy.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class EmailVerifyError(Exception):
@@ -24,6 +24,16 @@ class EmailVerifyError(Exception):
     permanent: ClassVar[bool] = False
     #: What the person on call can do about it.
     advice: ClassVar[str] = ""
+
+    def with_message(self, message: str) -> Self:
+        """
+        Return the same error with another message.
+
+        :param message: the message.
+        """
+        other = type(self)(message)
+        other.__dict__.update(self.__dict__)
+        return other
 
 
 class ConnectionConfigError(EmailVerifyError):

@@ -7,7 +7,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
 
 from airflow_provider_emailverify.batches import BatchState, BatchStatus, quote_batch_id
@@ -218,16 +218,21 @@ class EmailVerifyHook(ConnectedHook):
         :raises BatchNotReadyError: the batch is not ready yet; a later try can succeed.
         :raises EmailVerifyError: there are no whole results, for the reason that the class names.
         """
+        from airflow_provider_emailverify.http.client import WORTH_REPEATING
+        from airflow_provider_emailverify.http.retries import retrying
+
+        # Each attempt asks for everything again, so single requests are not repeated by themselves.
+        hook = self.with_policy(replace(self.client.policy, attempts=1))
 
         def once() -> T:
-            with self.download_results(batch_id, **options) as download:
+            with hook.download_results(batch_id, **options) as download:
                 spool.reset(download.media_type)
                 for chunk in download.body:
                     spool.write(chunk)
             return take(spool.rewound(), download)
 
         try:
-            return self.client.repeat(once)
+            return retrying(self.client.policy.attempts, *WORTH_REPEATING)(once)
         except (BatchNotFoundError, InvalidRequestError) as error:
             # What a vendor answers to an early download is not documented; 404 and 422 are plausible.
             if error.http_status is None or self.get_batch_status(batch_id).state.is_final:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -21,6 +22,7 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.get_provider_info import connection_form
 from airflow_provider_emailverify.hooks.settings import EXTRAS, MAPS, ConnectionSettings, read_connection
+from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.redaction import without_addresses
 
 if TYPE_CHECKING:
@@ -132,8 +134,24 @@ class ConnectedHook(BaseHook):
             key_param=self.key_param,
             key=settings.key,
             error_for=self.error_for,
-            **{"requests_per_minute": self.requests_per_minute, **settings.options},
+            **self._client_options(settings),
         )
+
+    def _client_options(self, settings: ConnectionSettings) -> dict[str, Any]:
+        options = {"requests_per_minute": self.requests_per_minute, **settings.options}
+        if "max_attempts" in options:
+            options["policy"] = CallPolicy(attempts=options.pop("max_attempts"))
+        return options
+
+    def with_policy(self, policy: CallPolicy) -> Self:
+        """
+        Return a copy whose client sends requests by another policy. It shares the connections and the rate limit.
+
+        :param policy: how often a request is sent, and whether it waits for the rate limit.
+        """
+        other = copy.copy(self)
+        other.client = self.client.with_policy(policy)
+        return other
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

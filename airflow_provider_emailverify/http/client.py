@@ -6,11 +6,12 @@ This module knows HTTP; it knows no vendor and no Airflow.
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -29,8 +30,9 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnavailableError,
     VendorUnreachableError,
 )
-from airflow_provider_emailverify.http.rate_limit import keep_turn, limit_of_account
-from airflow_provider_emailverify.http.retries import MAX_PAUSE_SECONDS, attempts, repeated_above, retry_after
+from airflow_provider_emailverify.http.policy import CallPolicy
+from airflow_provider_emailverify.http.rate_limit import limit_of_account
+from airflow_provider_emailverify.http.retries import MAX_PAUSE_SECONDS, retry_after, retrying
 from airflow_provider_emailverify.http.transport import (
     NO_ANSWER,
     OneStepSession,
@@ -41,11 +43,12 @@ from airflow_provider_emailverify.http.transport import (
 )
 from airflow_provider_emailverify.redaction import Redactor
 
-T = TypeVar("T")
-
 CONNECT_TIMEOUT_SECONDS = 10.0
 # All answers but results are small; a larger one is no answer to the question.
 MAX_JSON_BYTES = 16 * 1024 * 1024
+
+#: Errors after which a request that costs nothing is sent again.
+WORTH_REPEATING = (RateLimitedError, VendorUnavailableError, IncompleteResponseError)
 
 # Decoded JSON: what it holds is for the vendor's hook to check.
 JSON = Any
@@ -63,7 +66,7 @@ class VendorClient:
     :param key: the key.
     :param error_for: tells which error an answer stands for.
     :param timeout: seconds that the vendor may stay silent, and that the body of a short answer may take in all.
-    :param max_attempts: how often a request that may be repeated is sent, the first time included.
+    :param policy: how often a request is sent, and whether it waits for the rate limit.
     :param requests_per_minute: the limit that all clients of the account keep to together, in this process; None for
         no limit.
     """
@@ -77,13 +80,13 @@ class VendorClient:
         key: str,
         error_for: ErrorFor,
         timeout: float = 30.0,
-        max_attempts: int = 4,
+        policy: CallPolicy = CallPolicy(),  # noqa: B008 - frozen
         requests_per_minute: float | None = None,
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
-        self.max_attempts = max_attempts
+        self.policy = policy
         self.redact = Redactor(key)
         self._auth = {key_param: key}
         self._error_for = error_for
@@ -102,41 +105,34 @@ class VendorClient:
         """Close the connections. The client stays usable and opens new ones."""
         self._session.close()
 
-    def take_turn(self) -> None:
+    def with_policy(self, policy: CallPolicy) -> Self:
         """
-        Wait for the rate limit now, so that this thread's next request goes out at once.
+        Return a copy that sends requests by another policy. It shares the connections and the rate limit.
 
-        For who writes down what is about to be sent: a process that is killed while it waits has sent nothing.
+        :param policy: how often a request is sent, and whether it waits for the rate limit.
+        """
+        other = copy.copy(self)
+        other.policy = policy
+        return other
+
+    def acquire_turn(self) -> None:
+        """
+        Wait for the rate limit, and take the turn of one request.
+
+        The request itself is then sent by a client whose policy does not wait. Whoever writes down what is about to
+        be sent does so in between: a process that is killed while it waits has sent nothing.
 
         :raises RateLimitedError: the vendor wants to be left alone for longer than a minute.
         """
-        self._wait_for_turn(f"{self.name}: the next request")
-        keep_turn()
+        self._acquire_turn(f"{self.name}: the next request")
 
-    def _wait_for_turn(self, what: str) -> None:
-        if held := self.limit.wait(MAX_PAUSE_SECONDS):
+    def _acquire_turn(self, what: str) -> None:
+        if held := self.limit.acquire(MAX_PAUSE_SECONDS):
             raise RateLimitedError(
                 f"{what} was not sent: the vendor wants to be left alone for another {held:.0f} s. "
                 f"{RateLimitedError.advice}",
                 held,
             )
-
-    def repeat(self, action: Callable[[], T]) -> T:
-        """
-        Do something that may be repeated, and return what it returns.
-
-        After resets, time-outs, cut bodies, 429 and 5xx it is done again, after a jittered exponential pause, or
-        after the pause that the vendor asks for if that is at most a minute. Requests in it are not repeated by
-        themselves.
-
-        :param action: what to do.
-        """
-
-        def once() -> T:
-            with repeated_above():
-                return action()
-
-        return attempts(self.max_attempts, RateLimitedError, VendorUnavailableError, IncompleteResponseError)(once)
 
     def request_json(
         self,
@@ -176,9 +172,8 @@ class VendorClient:
                 problem = str(error).removesuffix(error.advice).rstrip()
                 raise SubmissionUnknownError(f"{problem} {SubmissionUnknownError.advice}") from None
 
-        if spends_credits:
-            return attempts(self.max_attempts, RateLimitedError, VendorUnreachableError)(once)
-        return self.repeat(once)
+        worth_repeating = (RateLimitedError, VendorUnreachableError) if spends_credits else WORTH_REPEATING
+        return retrying(self.policy.attempts, *worth_repeating)(once)
 
     def send(self, method: str, path: str, *, batch_id: str | None = None) -> None:
         """
@@ -203,12 +198,12 @@ class VendorClient:
             finally:
                 is_repeated = True
 
-        self.repeat(once)
+        retrying(self.policy.attempts, *WORTH_REPEATING)(once)
 
     @contextmanager
     def stream(self, path: str, *, batch_id: str, params: Mapping[str, str] | None = None) -> Iterator[ResponseBody]:
         """
-        Send one GET and hand out its body as it arrives. To repeat it, wrap it in :meth:`repeat`.
+        Send one GET and hand out its body as it arrives. It is not repeated, whatever the policy says.
 
         :param path: what follows the base URL, each segment quoted already.
         :param batch_id: the batch in question, for messages.
@@ -261,7 +256,8 @@ class VendorClient:
         params: Mapping[str, str] | None,
         **body: Any,
     ) -> Iterator[requests.Response]:
-        self._wait_for_turn(what)
+        if self.policy.wait_for_turn:
+            self._acquire_turn(what)
         try:
             with request_target(self._target(path, params)):
                 response = self._session.request(

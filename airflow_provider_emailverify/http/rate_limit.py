@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
@@ -19,7 +16,6 @@ _LONGEST_HOLD_SECONDS = 300.0
 
 _accounts: dict[bytes, RateLimit] = {}
 _accounts_lock = threading.Lock()
-_turn_taken: ContextVar[bool] = ContextVar("turn_taken", default=False)
 
 
 class RateLimit:
@@ -30,7 +26,8 @@ class RateLimit:
     """
 
     def __init__(self, requests_per_minute: float | None = None) -> None:
-        self._lock = threading.Lock()
+        # Reentrant, because a signal handler may interrupt a thread that holds it and need it too.
+        self._lock = threading.RLock()
         self._bucket: InMemoryBucket | None = None
         self._requests_per_minute: float | None = None
         self._held_until = 0.0
@@ -58,7 +55,7 @@ class RateLimit:
         """Seconds for which the vendor wants to be left alone, 0 at the least."""
         return max(0.0, self._held_until - time.monotonic())
 
-    def take(self) -> float:
+    def try_acquire(self) -> float:
         """Take a turn and return 0, or return the seconds after which to try again. It never blocks."""
         with self._lock:
             if held := self.held:
@@ -72,16 +69,13 @@ class RateLimit:
             # Of the buckets only those that are kept elsewhere answer with an awaitable.
             return 0.0 if self._bucket.put(turn) else int(self._bucket.waiting(turn)) / 1000  # type: ignore[arg-type]
 
-    def wait(self, longest_hold: float) -> float:
+    def acquire(self, longest_hold: float) -> float:
         """
         Wait for a turn, take it and return 0; or return the seconds for which the vendor wants to be left alone.
 
         :param longest_hold: how many seconds of the latter to sit out.
         """
-        if _turn_taken.get():
-            _turn_taken.set(False)
-            return 0.0
-        while pause := self.take():
+        while pause := self.try_acquire():
             if (held := self.held) > longest_hold:
                 return held
             time.sleep(pause)
@@ -119,21 +113,6 @@ def limit_of_account(base_url: str, key: str, requests_per_minute: float | None)
         limit = _accounts.setdefault(account, RateLimit())
     limit.requests_per_minute = requests_per_minute
     return limit
-
-
-def keep_turn() -> None:
-    """Let this thread's next request pass: its turn has been taken already."""
-    _turn_taken.set(True)
-
-
-@contextmanager
-def turn_taken() -> Iterator[None]:
-    """Let the first request of this block and thread pass: :meth:`RateLimit.take` has returned 0 for it."""
-    token = _turn_taken.set(True)
-    try:
-        yield
-    finally:
-        _turn_taken.reset(token)
 
 
 def _rate(requests_per_minute: float) -> Rate:

@@ -1,11 +1,8 @@
-"""How often something is tried, and after which pauses; who knows which errors are worth it says so."""
+"""Retry with exponential back-off, and honour Retry-After."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -19,26 +16,14 @@ log = logging.getLogger(__name__)
 MAX_PAUSE_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
 
-_repeated_above: ContextVar[bool] = ContextVar("repeated_above", default=False)
 
-
-@contextmanager
-def repeated_above() -> Iterator[None]:
-    """Let what is tried in this block and thread have one attempt, because somebody further up repeats all of it."""
-    token = _repeated_above.set(True)
-    try:
-        yield
-    finally:
-        _repeated_above.reset(token)
-
-
-def attempts(most: int, *errors: type[TransientError]) -> tenacity.Retrying:
+def retrying(attempts: int, *errors: type[TransientError]) -> tenacity.Retrying:
     """
-    Return what calls a function until it succeeds, pausing in between, and raises its last error.
+    Return a caller that calls a function until it succeeds, pausing in between, and raises its last error.
 
     The pauses grow exponentially, with jitter, and are never shorter than the vendor asks for.
 
-    :param most: how often, the first time included.
+    :param attempts: how often, the first time included.
     :param errors: those that are worth another attempt, unless the vendor asks for a pause of more than a minute.
     """
 
@@ -51,12 +36,12 @@ def attempts(most: int, *errors: type[TransientError]) -> tenacity.Retrying:
                 "%s Attempt %d of %d failed; the next one is in %.1f s.",
                 state.outcome.exception(),
                 state.attempt_number,
-                most,
+                attempts,
                 state.next_action.sleep,
             )
 
     return tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(1 if _repeated_above.get() else most),
+        stop=tenacity.stop_after_attempt(attempts),
         wait=_pause,
         retry=tenacity.retry_if_exception(is_worth_it),
         before_sleep=log_retry,

@@ -16,6 +16,7 @@ from airflow_provider_emailverify.exceptions import (
     UnsupportedOperationError,
 )
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.task_errors import no_pointless_retries
 
 if TYPE_CHECKING:
@@ -173,11 +174,8 @@ class EmailVerifySubmitOperator(BaseOperator):
 
     def _make_canceller(self) -> EmailVerifyHook:
         """Return a hook for a signal handler, which can neither ask Airflow for a connection nor wait for its turn."""
-        from airflow_provider_emailverify.http.rate_limit import RateLimit
-
         hook = EmailVerifyHook.get_hook(self.conn_id)
-        hook.client.limit = RateLimit(hook.client.limit.requests_per_minute)
-        return hook
+        return hook.with_policy(CallPolicy(attempts=1, wait_for_turn=False))
 
     def _check_arguments(self) -> None:
         if not isinstance(self.source, str) or not self.source.strip():

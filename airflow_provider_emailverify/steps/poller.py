@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.steps.intervals import Intervals
 
 if TYPE_CHECKING:
@@ -124,18 +125,16 @@ class Poller:
                 )
                 hook = self._hook = await reading
                 self._read_at = self._loop.time()
-            pause = hook.client.limit.take()
+            pause = hook.client.limit.try_acquire()
             if not pause:
                 return hook
             await asyncio.sleep(min(pause, HOOK_SECONDS))
 
     def _poll(self, hook: EmailVerifyHook, wait: BatchWait) -> BatchStatus | None:
-        from airflow_provider_emailverify.http.rate_limit import turn_taken
         from airflow_provider_emailverify.steps.metrics import gauge
 
         gauge("waits", self.waits, hook)
-        with turn_taken():
-            return wait.ask(hook)
+        return wait.ask(hook)
 
     def _release(self, _: Future[Any]) -> None:
         with suppress(RuntimeError):  # the loop is closed
@@ -162,8 +161,9 @@ def _read_connection(conn_id: str, before: EmailVerifyHook | None) -> EmailVerif
             raise TransientError(text) from None
         log.warning("%s Going on with what it was.", text)
         return before
-    # A poll that fails is repeated after the wait's interval, not by a thread that sleeps.
-    client.max_attempts = 1
+    # A poll that fails is repeated after the wait's interval, not by a thread that sleeps. Its turn is acquired on the
+    # event loop.
+    hook = hook.with_policy(CallPolicy(attempts=1, wait_for_turn=False))
     if before is None:
         return hook
     # The limit is one object for each vendor and key.

@@ -15,18 +15,25 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from airflow_provider_emailverify.exceptions import (
     EmailVerifyError,
+    RateLimitedError,
     SourceChangedError,
     SubmissionStoppedError,
     SubmissionUnknownError,
     TransientError,
     UnsupportedOperationError,
+    VendorUnreachableError,
 )
+from airflow_provider_emailverify.http.policy import CallPolicy
+from airflow_provider_emailverify.http.retries import retrying
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.lists.cleaning import AddressList
+
+# The turn is acquired before a batch is written down, and attempts are repeated by who writes it down.
+_TURN_IS_TAKEN = CallPolicy(attempts=1, wait_for_turn=False)
 
 log = logging.getLogger(__name__)
 
@@ -224,27 +231,30 @@ class Submission:
                 self._in_doubt.add(number)
 
     def _submit(self, number: int, batch: list[str], on_unknown: OnUnknown) -> None:
+        retrying(self.hook.client.policy.attempts, RateLimitedError, VendorUnreachableError)(
+            self._submit_once, number, batch, on_unknown
+        )
+
+    def _submit_once(self, number: int, batch: list[str], on_unknown: OnUnknown) -> None:
         self._wait_for_turn()  # before it is written down, because a try that dies while it waits has sent nothing
         name = self._names[number]
         self._write(_PLAN, self._plan)
         self._write(_key(number), {"name": name})
         try:
-            batch_id = self.hook.submit_batch(batch, name)
+            batch_id = self.hook.with_policy(_TURN_IS_TAKEN).submit_batch(batch, name)
         except SubmissionUnknownError as error:
             if on_unknown == "fail":
                 raise self._unknown(number, str(error)) from None
             raise TransientError(f"{error} The next try submits it again, as on_unknown_submission says.") from None
         except EmailVerifyError as error:  # the vendor took nothing, this time
             if number in self._in_doubt:
-                error.args = (
-                    f"{self._describe(number)}: {error} It stays in doubt whether an earlier try submitted it.",
-                )
-                raise
+                raise error.with_message(
+                    f"{self._describe(number)}: {error} It stays in doubt whether an earlier try submitted it."
+                ) from None
             self._store.delete(_key(number))
             if not self.accepted and not self._in_doubt:
                 self._store.delete(_PLAN)
-            error.args = (f"{self._describe(number)}: {error}",)
-            raise
+            raise error.with_message(f"{self._describe(number)}: {error}") from None
         self._own.append(number)
         self._accept(number, batch_id)
 
@@ -253,7 +263,7 @@ class Submission:
         try:
             if self._is_stopped:
                 raise self._stopped()
-            self.hook.client.take_turn()
+            self.hook.client.acquire_turn()
         finally:
             self._is_waiting = False
 

@@ -30,6 +30,7 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.http import rate_limit
 from airflow_provider_emailverify.http.client import VendorClient
+from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.redaction import renderings
 from tests.conftest import AWKWARD_KEY
 from tests.raw_server import RawServer, reset, respond
@@ -103,7 +104,7 @@ def test_each_bad_answer_has_its_class_and_never_shows_the_key(
     raw_server.answer(behaviour)
 
     with caplog.at_level(logging.DEBUG), pytest.raises(expected) as caught:
-        make_client(raw_server, max_attempts=1).request_json("GET", "/status", batch_id="b")
+        make_client(raw_server, policy=CallPolicy(attempts=1)).request_json("GET", "/status", batch_id="b")
 
     assert caught.type is expected
     with_locals = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
@@ -137,7 +138,7 @@ def test_a_message_that_repeats_key_and_address_is_redacted(raw_server: RawServe
 def test_a_get_is_repeated_until_it_succeeds(raw_server: RawServer, naps: list[float]) -> None:
     raw_server.answer(respond(status="500 Oops"), reset, respond(b'{"a"', length=9), respond(b'{"a": 1}'))
 
-    assert make_client(raw_server, max_attempts=4).request_json("GET", "/status") == {"a": 1}
+    assert make_client(raw_server, policy=CallPolicy(attempts=4)).request_json("GET", "/status") == {"a": 1}
     assert len(raw_server.requests) == 4
     assert all(nap > 0 for nap in naps)
 
@@ -146,7 +147,7 @@ def test_a_get_is_given_up_after_max_attempts(raw_server: RawServer, naps: list[
     raw_server.answer(respond(status="500 Oops"))
 
     with pytest.raises(VendorUnavailableError):
-        make_client(raw_server, max_attempts=3).request_json("GET", "/status")
+        make_client(raw_server, policy=CallPolicy(attempts=3)).request_json("GET", "/status")
     assert len(raw_server.requests) == 3
 
 
@@ -155,7 +156,7 @@ def test_pauses_differ_and_grow(raw_server: RawServer, naps: list[float]) -> Non
 
     for _ in range(20):
         with pytest.raises(VendorUnavailableError):
-            make_client(raw_server, max_attempts=5).request_json("GET", "/status")
+            make_client(raw_server, policy=CallPolicy(attempts=5)).request_json("GET", "/status")
 
     by_attempt = [naps[attempt::4] for attempt in range(4)]
     assert max(by_attempt[0]) <= 1.0 < max(by_attempt[3])
@@ -215,13 +216,16 @@ def test_the_body_of_a_redirect_is_not_waited_for(raw_server: RawServer) -> None
     assert time.monotonic() - started < 5
 
 
-def test_attempts_within_attempts_do_not_multiply(raw_server: RawServer, naps: list[float]) -> None:
+def test_a_policy_is_of_the_copy_that_it_was_given_to(raw_server: RawServer, naps: list[float]) -> None:
     raw_server.answer(respond(status="500 Oops"))
-    client = make_client(raw_server, max_attempts=3)
+    client = make_client(raw_server, policy=CallPolicy(attempts=3))
+    once = client.with_policy(CallPolicy(attempts=1))
 
-    with pytest.raises(VendorUnavailableError):
-        client.repeat(lambda: client.request_json("GET", "/status"))
-    assert len(raw_server.requests) == 3
+    for each, requests in ((once, 1), (client, 1 + 3)):
+        with pytest.raises(VendorUnavailableError):
+            each.request_json("GET", "/status")
+        assert len(raw_server.requests) == requests
+    assert once.limit is client.limit
 
 
 def test_a_deletion_whose_answer_got_lost_has_succeeded(raw_server: RawServer, naps: list[float]) -> None:
@@ -266,7 +270,7 @@ def test_silence_ends_after_the_timeout(raw_server: RawServer) -> None:
 
     started = time.monotonic()
     with pytest.raises(VendorUnavailableError, match=r"within 0\.2 s"):
-        make_client(raw_server, timeout=0.2, max_attempts=1).request_json("GET", "/status")
+        make_client(raw_server, timeout=0.2, policy=CallPolicy(attempts=1)).request_json("GET", "/status")
     release.set()
 
     assert time.monotonic() - started < 5
@@ -283,7 +287,7 @@ def test_a_short_answer_that_drips_in_ends_after_the_timeout(raw_server: RawServ
 
     started = time.monotonic()
     with pytest.raises(VendorUnavailableError, match="too slowly"):
-        make_client(raw_server, timeout=0.3, max_attempts=1).request_json("GET", "/status")
+        make_client(raw_server, timeout=0.3, policy=CallPolicy(attempts=1)).request_json("GET", "/status")
 
     assert time.monotonic() - started < 5
 
@@ -302,7 +306,7 @@ def test_headers_that_drip_in_end_after_the_timeout(raw_server: RawServer, start
 
     started = time.monotonic()
     with pytest.raises(VendorUnavailableError, match=r"within 0\.3 s"):
-        make_client(raw_server, timeout=0.3, max_attempts=1).request_json("GET", "/status")
+        make_client(raw_server, timeout=0.3, policy=CallPolicy(attempts=1)).request_json("GET", "/status")
 
     assert time.monotonic() - started < 5
 
@@ -311,7 +315,7 @@ def test_an_endless_short_answer_is_refused(raw_server: RawServer) -> None:
     raw_server.answer(respond(b" " * (17 * 1024 * 1024)))
 
     with pytest.raises(UnexpectedResponseError, match="more than"):
-        make_client(raw_server, max_attempts=1).request_json("GET", "/status")
+        make_client(raw_server, policy=CallPolicy(attempts=1)).request_json("GET", "/status")
 
 
 def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
@@ -396,7 +400,9 @@ def test_a_proxy_for_https_sees_the_host_and_no_more(raw_server: RawServer, monk
     raw_server.answer(respond(status="502 Bad Gateway"))
 
     with pytest.raises(VendorUnreachableError, match="the proxy gave no connection"):
-        make_client("https://vendor.example/v1", max_attempts=1).request_json("POST", "/create", spends_credits=True)
+        make_client("https://vendor.example/v1", policy=CallPolicy(attempts=1)).request_json(
+            "POST", "/create", spends_credits=True
+        )
 
     assert raw_server.targets == ["vendor.example:443"]
     assert b"key" not in raw_server.requests[0]

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_emailverify.exceptions import RateLimitedError
+from airflow_provider_emailverify.exceptions import InvalidRequestError, RateLimitedError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-from airflow_provider_emailverify.http.rate_limit import RateLimit, limit_of_account, turn_taken
+from airflow_provider_emailverify.http.policy import CallPolicy
+from airflow_provider_emailverify.http.rate_limit import RateLimit, limit_of_account
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.storage.destination import Destination
 from airflow_provider_emailverify.storage.spool import spool_for
 from tests.clock import Clock
+
+TURN_IS_TAKEN = CallPolicy(attempts=1, wait_for_turn=False)
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def most_in_a_minute(times: list[float]) -> int:
 
 
 def test_a_free_turn_takes_no_time(clock: Clock) -> None:
-    assert RateLimit(25).wait(60) == 0
+    assert RateLimit(25).acquire(60) == 0
     assert clock.now == 0
 
 
@@ -40,7 +43,7 @@ def test_no_window_of_a_minute_holds_more_turns_than_the_limit(clock: Clock, lim
     rate_limit, times = RateLimit(limit), []
 
     while clock.now < 3600:
-        assert rate_limit.wait(60) == 0
+        assert rate_limit.acquire(60) == 0
         times.append(clock.now)
 
     assert most_in_a_minute(times) == expected
@@ -51,7 +54,7 @@ def test_fifty_an_hour_are_one_in_seventy_two_seconds(clock: Clock) -> None:
     rate_limit, times = RateLimit(50 / 60), []
 
     while clock.now < 7200:
-        rate_limit.wait(60)
+        rate_limit.acquire(60)
         times.append(clock.now)
 
     assert max(sum(start <= time < start + 3600 for time in times) for start in times) == 50
@@ -60,14 +63,14 @@ def test_fifty_an_hour_are_one_in_seventy_two_seconds(clock: Clock) -> None:
 def test_without_a_limit_only_the_vendor_slows_us_down(clock: Clock) -> None:
     rate_limit = RateLimit(None)
 
-    assert [rate_limit.take() for _ in range(10_000)] == [0.0] * 10_000
+    assert [rate_limit.try_acquire() for _ in range(10_000)] == [0.0] * 10_000
     rate_limit.hold(5)
-    assert rate_limit.take() == 5
+    assert rate_limit.try_acquire() == 5
 
 
 def test_threads_do_not_take_a_turn_twice(clock: Clock) -> None:
     rate_limit, taken = RateLimit(25), []
-    threads = [threading.Thread(target=lambda: taken.append(rate_limit.take())) for _ in range(100)]
+    threads = [threading.Thread(target=lambda: taken.append(rate_limit.try_acquire())) for _ in range(100)]
 
     for thread in threads:
         thread.start()
@@ -107,11 +110,11 @@ def test_connections_of_one_account_share_its_limit_and_other_accounts_do_not() 
 def test_a_new_limit_counts_the_turns_under_the_old_one(clock: Clock) -> None:
     limit = limit_of_account("https://vendor.example", "key", 25)
     for _ in range(20):
-        limit.take()
+        limit.try_acquire()
 
     limit_of_account("https://vendor.example", "key", 10)
 
-    assert limit.take() > 0
+    assert limit.try_acquire() > 0
 
 
 def test_a_refusal_stops_every_client_of_the_account(
@@ -167,14 +170,32 @@ def test_refusals_of_requests_that_were_under_way_count_once(clock: Clock) -> No
     assert rate_limit.held == pytest.approx(2)
 
 
-def test_a_turn_that_was_taken_before_pays_for_one_request(clock: Clock) -> None:
-    rate_limit = RateLimit(1)
-    assert rate_limit.take() == 0
+def test_a_submission_that_raises_before_it_sends_leaves_no_turn_behind(
+    sandbox: SandboxServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    """The turn of one account let the next request of this thread pass, whosever it was."""
+    sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=0)
+    submitter = EmailVerifyHook.get_hook(connect("proofy", sandbox.proofy_url, requests_per_minute=10))
+    other = EmailVerifyHook.get_hook(connect("cliova", sandbox.cliova_url, requests_per_minute=1))
+    other.get_batch_status("b")
 
-    with turn_taken():
-        rate_limit.wait(60)
-        assert clock.now == 0
-        rate_limit.wait(60)
+    submitter.client.acquire_turn()
+    with pytest.raises(InvalidRequestError):
+        submitter.with_policy(TURN_IS_TAKEN).submit_batch([])
+    other.get_batch_status("b")
+
+    assert clock.now >= 60
+
+
+def test_a_request_whose_turn_was_acquired_does_not_wait_and_the_next_one_does(
+    sandbox: SandboxServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    hook = EmailVerifyHook.get_hook(connect("proofy", sandbox.proofy_url, requests_per_minute=1))
+
+    hook.client.acquire_turn()
+    hook.with_policy(TURN_IS_TAKEN).submit_batch(["a@example.com"])
+    assert clock.now == 0
+    hook.submit_batch(["a@example.com"])
 
     assert clock.now >= 60
 

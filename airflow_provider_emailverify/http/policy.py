@@ -1,0 +1,20 @@
+"""How requests are sent: an argument, so that nobody changes a client that others share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """
+    How a client sends its requests. To change it, take :meth:`.client.VendorClient.with_policy`.
+
+    :param attempts: how often a request that may be repeated is sent, the first time included. A caller that repeats
+        more than one request sets it to 1.
+    :param wait_for_turn: wait for the account's rate limit before each request. A caller that has acquired the turn
+        sets it to False.
+    """
+
+    attempts: int = 4
+    wait_for_turn: bool = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -54,9 +56,19 @@ class BatchStatus:
         return asdict(self) | {"state": self.state.value}
 
 
-def id_of(value: Any) -> str:
+def parse_state(word: str, states: Mapping[str, BatchState]) -> BatchState | None:
     """
-    Return a vendor's identifier as text; "" if it is none.
+    Translate the vendor's word for the state of a batch; None if the word is unknown.
+
+    :param word: the vendor's word, in any case, with spaces, underscores or hyphens.
+    :param states: the vendor's words, in lower case with single spaces.
+    """
+    return states.get(" ".join(re.split(r"[\s_-]+", word.strip().lower())))
+
+
+def parse_id(value: Any) -> str:
+    """
+    Return a vendor's identifier as text; "" if it is neither text nor a whole number.
 
     :param value: what the vendor's answer has in its place.
     """

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus, quote_batch_id
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_state, quote_batch_id
 from airflow_provider_emailverify.exceptions import (
     BatchFailedError,
-    BatchNotFoundError,
     BatchNotReadyError,
     EmailVerifyError,
     InvalidRequestError,
@@ -21,17 +18,12 @@ from airflow_provider_emailverify.exceptions import (
     UnsupportedOperationError,
 )
 from airflow_provider_emailverify.hooks.connected import ConnectedHook
-from airflow_provider_emailverify.results.findings import words_of
-from airflow_provider_emailverify.results.tables import headers_of
+from airflow_provider_emailverify.results.layout import Layout, Maps, ResultReader, VendorFile, parse_options
 
 if TYPE_CHECKING:
+    from airflow_provider_emailverify.formats.json_file import JsonDocument
     from airflow_provider_emailverify.http.transport import ResponseBody
     from airflow_provider_emailverify.results.schema import Row
-    from airflow_provider_emailverify.storage.spool import Spool
-
-T = TypeVar("T")
-
-_NOT_OPTIONS = frozenset({"batch_id", "file", "media_type", "is_measured"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +45,9 @@ class EmailVerifyHook(ConnectedHook):
     """
     Talk to one vendor through one Airflow connection.
 
-    A vendor is a subclass: the attributes below, :meth:`submit_batch`, :meth:`get_batch_status`,
-    :meth:`download_results`, :meth:`count_rows` and :meth:`read_results`, and of the other calls those that the
-    vendor has. Nothing is read and nothing is sent before the first call.
+    A vendor is a subclass: the attributes below, :meth:`submit_batch`, :meth:`get_batch_status` and
+    :meth:`download_results`, and of the other calls those that the vendor has. Nothing is read and nothing is sent
+    before the first call.
 
     :param conn_id: the Airflow connection; Password holds the key, Host may replace the base URL.
     """
@@ -68,6 +60,10 @@ class EmailVerifyHook(ConnectedHook):
     max_parallel_batches: ClassVar[int | None] = None
     #: The vendor's words for the state of a batch, in lower case with single spaces.
     states: ClassVar[dict[str, BatchState]]
+    #: The format of the vendor's results; None if they cannot be read as rows of the schema.
+    layout: ClassVar[Layout | None] = None
+    #: The frozen dataclass of what a user can choose of a download; None if there is nothing to choose.
+    download_options: ClassVar[type[Any] | None] = None
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -106,45 +102,46 @@ class EmailVerifyHook(ConnectedHook):
         """
 
     @abstractmethod
-    def download_results(self, batch_id: str) -> AbstractContextManager[Download]:
+    def download_results(self, batch_id: str, options: Any = None) -> AbstractContextManager[Download]:
         """
         Open the results of a ready batch.
 
-        A vendor's options are keyword arguments of its own method.
-
         :param batch_id: the vendor's identifier of the batch.
+        :param options: an instance of :attr:`download_options`; None for the defaults.
         :raises BatchNotReadyError: they are not there yet.
         """
 
-    @abstractmethod
-    def count_rows(self, batch_id: str, file: BinaryIO, media_type: str, *, is_measured: bool) -> int:
+    def count_rows(self, file: VendorFile) -> int:
         """
         Check that a file holds whole results, and return how many rows.
 
-        :param batch_id: the vendor's identifier of the batch.
-        :param file: the vendor's bytes, seekable.
-        :param media_type: what :class:`Download` said.
-        :param is_measured: False when only the content can tell whether the file was cut.
+        :param file: what was downloaded.
         :raises EmailVerifyError: the file holds something else, such as an error or half an answer.
         """
+        return self._reader(file).count()
 
-    def read_results(self, batch_id: str, file: BinaryIO, media_type: str, *, is_measured: bool) -> Iterator[Row]:
+    def read_results(self, file: VendorFile, maps: Maps | None = None) -> Iterator[Row]:
         """
         Read a file as rows of the one schema, and check it like :meth:`count_rows` on the way.
 
-        The rows count only if the iteration ends by itself. What a vendor lets the user map is keyword arguments of
-        its own method, ``status_map`` and ``column_map``; :meth:`user_map` adds what the connection says of them.
+        The rows count only if the iteration ends by itself.
 
-        :param batch_id: the vendor's identifier of the batch.
-        :param file: the vendor's bytes, seekable.
-        :param media_type: what :class:`Download` said.
-        :param is_measured: False when only the content can tell whether the file was cut.
-        :raises UnsupportedOperationError: nobody has written down yet how this vendor's bytes become rows.
+        :param file: what was downloaded.
+        :param maps: what the task says of the vendor's words and columns; it goes before what the connection says.
+        :raises UnsupportedOperationError: the vendor's class has no :attr:`layout`.
         :raises EmailVerifyError: the file holds something else, such as an error or half an answer.
         """
-        raise UnsupportedOperationError(
-            f"{self.hook_name}'s results cannot be read as rows of the schema; use output_format='vendor'."
-        )
+        return self._reader(file).rows((maps or Maps()).over(self.maps))
+
+    def check_document(self, file: VendorFile, document: JsonDocument) -> None:
+        """
+        Raise what the vendor says of itself in a JSON document, beside its rows.
+
+        :param file: what was downloaded.
+        :param document: its content, read to the end.
+        :raises EmailVerifyError: the document is an error.
+        """
+        self.client.check(200, document.values, file.about, file.batch_id)
 
     @abstractmethod
     def probe(self) -> str:
@@ -187,87 +184,30 @@ class EmailVerifyHook(ConnectedHook):
 
     # --- helpers for the vendors ---
 
-    def save_results(self, batch_id: str, spool: Spool, **options: Any) -> int:
+    @property
+    def maps(self) -> Maps:
+        """What the connection says of the vendor's words and columns."""
+        return Maps(**self.settings.maps)
+
+    def check_maps(self, maps: Maps) -> None:
         """
-        Download the results of a batch into a spool file, check them, and return the number of rows.
+        Refuse maps that make no sense for this vendor.
 
-        :param batch_id: the vendor's identifier of the batch.
-        :param spool: where the bytes go; what it held is thrown away.
-        :param options: what this vendor's :meth:`download_results` takes beside the batch id.
-        :raises EmailVerifyError: as :meth:`receive_results`.
+        :param maps: what the task says of the vendor's words and columns.
+        :raises UnsupportedOperationError: this vendor's columns are fixed.
+        :raises InvalidRequestError: a word maps to no verdict, or a header to no column.
         """
+        self._layout().check(maps.over(self.maps), self.hook_name)
 
-        def count(file: BinaryIO, download: Download) -> int:
-            spool.seal()  # beside the count
-            return self.count_rows(batch_id, file, download.media_type, is_measured=download.body.is_measured)
-
-        return self.receive_results(batch_id, spool, count, options)
-
-    def receive_results(
-        self, batch_id: str, spool: Spool, take: Callable[[BinaryIO, Download], T], options: Mapping[str, Any]
-    ) -> T:
+    def parse_options(self, given: Mapping[str, Any]) -> Any:
         """
-        Download the results of a batch into a spool file, and return what is made of them.
+        Return this vendor's download options, checked; None if it has none.
 
-        A body that is cut is downloaded again from its beginning, and taken again.
-
-        :param batch_id: the vendor's identifier of the batch.
-        :param spool: where the bytes go; what it held is thrown away.
-        :param take: checks the file, and makes something of it. It may be called several times.
-        :param options: what this vendor's :meth:`download_results` takes beside the batch id.
-        :raises BatchNotReadyError: the batch is not ready yet; a later try can succeed.
-        :raises EmailVerifyError: there are no whole results, for the reason that the class names.
+        :param given: names and values, as a user wrote them or a template rendered them.
+        :raises UnsupportedOperationError: the vendor has no option of that name.
+        :raises InvalidRequestError: an option has a value that makes no sense.
         """
-        from airflow_provider_emailverify.http.client import WORTH_REPEATING
-        from airflow_provider_emailverify.http.retries import retrying
-
-        # Each attempt asks for everything again, so single requests are not repeated by themselves.
-        hook = self.with_policy(replace(self.client.policy, attempts=1))
-
-        def once() -> T:
-            with hook.download_results(batch_id, **options) as download:
-                spool.reset(download.media_type)
-                for chunk in download.body:
-                    spool.write(chunk)
-            return take(spool.rewound(), download)
-
-        try:
-            return retrying(self.client.policy.attempts, *WORTH_REPEATING)(once)
-        except (BatchNotFoundError, InvalidRequestError) as error:
-            # What a vendor answers to an early download is not documented; 404 and 422 are plausible.
-            if error.http_status is None or self.get_batch_status(batch_id).state.is_final:
-                raise
-            raise BatchNotReadyError(f"{self.about(batch_id)}: not ready yet. {BatchNotReadyError.advice}") from None
-
-    def check_download_options(self, options: Mapping[str, Any]) -> None:
-        """
-        Refuse options that this vendor's :meth:`download_results` does not have.
-
-        :param options: keyword arguments.
-        :raises UnsupportedOperationError: naming the options that there are.
-        """
-        self._check_arguments("download option", self.download_results, options)
-
-    def check_maps(self, maps: Mapping[str, Any]) -> None:
-        """
-        Refuse maps that this vendor's :meth:`read_results` does not have, or that make no sense.
-
-        :param maps: keyword arguments.
-        :raises UnsupportedOperationError: naming the maps that there are.
-        :raises InvalidRequestError: naming what there is to map.
-        """
-        self._check_arguments("map", self.read_results, maps)
-        words_of(self.user_map("status_map", maps.get("status_map")))
-        headers_of(self.user_map("column_map", maps.get("column_map")))
-
-    def user_map(self, name: str, given: Mapping[str, str] | None) -> dict[str, str]:
-        """
-        Return a map that the user may give in two places; the task goes before the connection.
-
-        :param name: ``status_map`` or ``column_map``.
-        :param given: what the task says.
-        """
-        return {**self.settings.maps.get(name, {}), **(given or {})}
+        return parse_options(self.download_options, given, self.hook_name)
 
     def batch_path(self, template: str, batch_id: str) -> str:
         """
@@ -299,7 +239,7 @@ class EmailVerifyHook(ConnectedHook):
                 f"{self.about(batch_id)}: expected a status in words, found {type(word).__name__}. "
                 f"{UnexpectedResponseError.advice}"
             )
-        state = self.states.get(" ".join(re.split(r"[\s_-]+", word.strip().lower())))
+        state = parse_state(word, self.states)
         return BatchStatus(
             batch_id=batch_id,
             vendor=self.conn_type,
@@ -337,13 +277,15 @@ class EmailVerifyHook(ConnectedHook):
                 f"{self.hook_name} takes {self.max_batch_size:,} addresses a batch, not {len(emails):,}; split them."
             )
 
-    def _check_arguments(self, kind: str, method: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-        known = [name for name in inspect.signature(method).parameters if name not in _NOT_OPTIONS]
-        unknown = sorted(set(arguments) - set(known))
-        if unknown:
+    def _layout(self) -> Layout:
+        if self.layout is None:
             raise UnsupportedOperationError(
-                f"{self.hook_name} has no {kind} {unknown[0]!r}; it has {', '.join(known) or 'none'}."
+                f"{self.hook_name}'s results cannot be read as rows of the schema; use output_format='vendor'."
             )
+        return self.layout
+
+    def _reader(self, file: VendorFile) -> ResultReader:
+        return ResultReader(self._layout(), file, self.client.redact, self.check_document)
 
     def _unsupported(self, what: str) -> UnsupportedOperationError:
         return UnsupportedOperationError(f"{self.hook_name} documents no call {what}.")

@@ -11,27 +11,23 @@ from __future__ import annotations
 import csv
 import io
 import uuid
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus, id_of
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_id
 from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
-    IncompleteResponseError,
     InvalidRequestError,
     SubmissionUnknownError,
     UnexpectedResponseError,
-    UnreadableResultsError,
 )
-from airflow_provider_emailverify.formats.csv_file import first_byte, outline_csv
-from airflow_provider_emailverify.formats.json_file import JsonDocument
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.hooks.settings import EXTRAS
-from airflow_provider_emailverify.results.findings import Findings, Words, compact
-from airflow_provider_emailverify.results.schema import Reason, Row, Verdict
-from airflow_provider_emailverify.results.tables import Table
+from airflow_provider_emailverify.results.findings import Words, compact
+from airflow_provider_emailverify.results.layout import JSON_TYPE, Layout
+from airflow_provider_emailverify.results.schema import Reason, Verdict
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.http.client import JSON
@@ -40,7 +36,7 @@ _LISTS = "/webhooks/email-validations/bulk-emails"
 # Likely headers, likeliest first, and likely words: none is documented, so a user can map others. Compared without
 # case, spaces, underscores and hyphens. A column such as isValid is none for the verdict: what false means there,
 # undeliverable or not known, is not documented either.
-_HEADERS = {
+_COLUMNS = {
     "email": ("email", "emailaddress", "mail", "address"),
     "verdict": (
         *("status", "result", "verdict", "validationstatus", "validationresult", "verificationstatus"),
@@ -86,7 +82,30 @@ _REASONS = {compact(reason): reason for reason in Reason} | {
 }
 # Only the first is documented.
 _SUCCESSES = frozenset({"SUCCESS", "OK", "200"})
-_MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
+_MEDIA_TYPES = {"csv": "text/csv", "json": JSON_TYPE}
+
+
+@dataclass(frozen=True, slots=True)
+class CliovaOptions:
+    """
+    What a user can choose of a download.
+
+    :param output: the format, ``csv`` or ``json``.
+    :param verified_only: leave out the addresses that Cliova did not verify.
+    :raises InvalidRequestError: a value makes no sense.
+    """
+
+    output: Literal["csv", "json"] = "csv"
+    verified_only: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values; a template renders a boolean as text."""
+        if self.output not in _MEDIA_TYPES:
+            raise InvalidRequestError(f"Cliova's output is 'csv' or 'json', not {self.output!r}.")
+        word = str(self.verified_only).lower()
+        if word not in ("true", "false"):
+            raise InvalidRequestError(f"Cliova's verified_only is True or False, not {self.verified_only!r}.")
+        object.__setattr__(self, "verified_only", word == "true")
 
 
 class CliovaHook(EmailVerifyHook):
@@ -104,6 +123,8 @@ class CliovaHook(EmailVerifyHook):
     batch_page = "https://docs.cliova.com/docs/bulk-validation/get-validation-status"
     key_param = "apiKey"
     extras = EXTRAS | {"column_map"}
+    layout = Layout(columns=_COLUMNS, words=_WORDS, reasons=_REASONS, rows="payload")
+    download_options = CliovaOptions
     # From the page on status; the cancelled ones are likely words. Any other word means "not yet".
     states = {
         "in progress": BatchState.RUNNING,
@@ -136,7 +157,7 @@ class CliovaHook(EmailVerifyHook):
             files={"file": ("emails.csv", table.getvalue().encode(), "text/csv")},
             spends_credits=True,
         )
-        batch_id = next(filter(None, (id_of(entry.get("id")) for entry in _entries(answer))), "")
+        batch_id = next(filter(None, (parse_id(entry.get("id")) for entry in _entries(answer))), "")
         if not batch_id:
             raise SubmissionUnknownError(
                 f"{self.client.name}: expected the id of the new list, found none. {SubmissionUnknownError.advice}"
@@ -157,7 +178,7 @@ class CliovaHook(EmailVerifyHook):
         answer = self.client.request_json("GET", path, batch_id=batch_id)
         entries = _entries(answer)
         # The answer lists lists: the one that was asked for, or a single one that does not say its id.
-        found = [entry for entry in entries if (id_of(entry.get("id")) or batch_id).lower() == batch_id.lower()]
+        found = [entry for entry in entries if (parse_id(entry.get("id")) or batch_id).lower() == batch_id.lower()]
         if not found:
             if entries or (isinstance(answer, dict) and answer.get("payload") == []):
                 raise BatchNotFoundError(f"{self.about(batch_id)}: no such list. {BatchNotFoundError.advice}")
@@ -173,103 +194,20 @@ class CliovaHook(EmailVerifyHook):
         )
 
     @contextmanager
-    def download_results(
-        self, batch_id: str, output: Literal["csv", "json"] = "csv", verified_only: bool = False
-    ) -> Iterator[Download]:
+    def download_results(self, batch_id: str, options: CliovaOptions | None = None) -> Iterator[Download]:
         """
         Open the results of a completed list.
 
         Cliova's page asks to check for completion first, and a CSV file cannot say that it is a part only. So the
         status is asked for before the results.
-
-        :param batch_id: the id that :meth:`submit_batch` returned.
-        :param output: the format.
-        :param verified_only: leave out the addresses that Cliova did not verify.
-        :raises BatchNotReadyError: the list is still in progress.
-        :raises BatchFailedError: the list failed.
         """
-        if output not in _MEDIA_TYPES:
-            raise InvalidRequestError(f"Cliova's output is 'csv' or 'json', not {output!r}.")
-        if str(verified_only).lower() not in ("true", "false"):  # a templated option arrives as a str
-            raise InvalidRequestError(f"Cliova's verified_only is True or False, not {verified_only!r}.")
+        options = options or CliovaOptions()
         status = self.get_batch_status(batch_id)
         self.require_ready(status)
         path = self.batch_path(f"{_LISTS}/{{id}}/download-result", batch_id)
-        params = {"output": output, "verifiedOnly": str(verified_only).lower()}
+        params = {"output": options.output, "verifiedOnly": str(options.verified_only).lower()}
         with self.client.stream(path, batch_id=batch_id, params=params) as body:
-            yield Download(body, _MEDIA_TYPES[output], None if params["verifiedOnly"] == "true" else status.total)
-
-    def count_rows(self, batch_id: str, file: BinaryIO, media_type: str, *, is_measured: bool) -> int:
-        """
-        Check that a file is a whole result, and return how many rows it has, a CSV file's header not among them.
-
-        :param batch_id: the id that :meth:`submit_batch` returned.
-        :param file: Cliova's answer, seekable.
-        :param media_type: ``text/csv`` or ``application/json``.
-        :param is_measured: False when only the content can tell whether the file was cut.
-        :raises IncompleteResponseError: the file was cut.
-        :raises UnexpectedResponseError: the answer is an error, or something else.
-        """
-        what = self.about(batch_id)
-        if media_type == _MEDIA_TYPES["json"] or first_byte(file) in (b"{", b"["):
-            document = JsonDocument(file, what)
-            deque(document.rows("payload"), maxlen=0)
-            return self._check_document(document, media_type, batch_id)
-        table = outline_csv(file, what)
-        if table.ends_short and not is_measured:
-            raise IncompleteResponseError(f"{what}: the CSV file ends in the middle of a row.")
-        return table.rows
-
-    def read_results(
-        self,
-        batch_id: str,
-        file: BinaryIO,
-        media_type: str,
-        *,
-        is_measured: bool,
-        column_map: Mapping[str, str] | None = None,
-        status_map: Mapping[str, str] | None = None,
-    ) -> Iterator[Row]:
-        """
-        Read a file as rows of the schema, with the checks of :meth:`count_rows`.
-
-        Cliova documents neither its columns nor its words. Likely ones are recognised, see the top of this module.
-
-        :param batch_id: the id that :meth:`submit_batch` returned.
-        :param file: Cliova's answer, seekable.
-        :param media_type: ``text/csv`` or ``application/json``.
-        :param is_measured: False when only the content can tell whether the file was cut.
-        :param column_map: our columns and Cliova's headers; ``verdict`` is the one whose words ``status_map`` maps.
-        :param status_map: Cliova's words and their verdicts.
-        :raises UnknownColumnsError: no column is known to hold the address, or the verdict.
-        :raises EmailVerifyError: as :meth:`count_rows`.
-        """
-        what = self.about(batch_id)
-        findings = Findings(_WORDS, self.user_map("status_map", status_map), _REASONS)
-        table = Table(what, _HEADERS, findings, self.client.redact, self.user_map("column_map", column_map))
-        if media_type != _MEDIA_TYPES["json"] and first_byte(file) not in (b"{", b"["):
-            yield from table.from_csv(file, is_measured=is_measured)
-            return
-        document = JsonDocument(file, what)
-        elements = document.rows("payload")
-        try:
-            yield from table.from_json(elements)
-        except UnreadableResultsError:
-            deque(elements, maxlen=0)
-            self._check_document(document, media_type, batch_id)  # what Cliova says of them goes first
-            raise
-        self._check_document(document, media_type, batch_id)
-
-    def _check_document(self, document: JsonDocument, media_type: str, batch_id: str) -> int:
-        """Refuse JSON that holds no results, and return how many rows it holds."""
-        what = self.about(batch_id)
-        self.client.check(200, document.values, what, batch_id)
-        rows = document.lists.get(None, document.lists.get("payload"))
-        if rows is None or media_type != _MEDIA_TYPES["json"]:
-            raise UnexpectedResponseError(
-                f"{what}: expected {media_type} with results, found other JSON. {UnexpectedResponseError.advice}"
-            )
-        return rows
+            yield Download(body, _MEDIA_TYPES[options.output], None if options.verified_only else status.total)
 
     def probe(self) -> str:
         """

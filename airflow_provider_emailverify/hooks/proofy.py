@@ -8,25 +8,21 @@ beyond its ``status`` member; so are the words it can hold, other than ``parsing
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus, id_of
-from airflow_provider_emailverify.exceptions import (
-    SubmissionUnknownError,
-    UnexpectedResponseError,
-    UnreadableResultsError,
-)
-from airflow_provider_emailverify.formats.json_file import JsonDocument
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_id
+from airflow_provider_emailverify.exceptions import SubmissionUnknownError, UnexpectedResponseError
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS, Findings, is_text
+from airflow_provider_emailverify.results.layout import JSON_TYPE, Layout, VendorFile
 from airflow_provider_emailverify.results.schema import Finding, Row, Verdict
 
 if TYPE_CHECKING:
+    from airflow_provider_emailverify.formats.json_file import JsonDocument
     from airflow_provider_emailverify.http.client import JSON
 
 _BATCH = "/verify/batch/{id}"
@@ -58,6 +54,50 @@ _FLAGS = {
 }
 
 
+def _row_reader(findings: Findings) -> Callable[[dict[str, Any]], Row]:
+    """Return what translates a row of the vendor's page on batch results."""
+    get_flags, get_mx, get_smtp = (itemgetter(*_FLAGS[part]) for part in ("", "mx", "deliverability"))
+    get_syntax = itemgetter("username", "domain", "valid")
+    names = [name for part in _FLAGS.values() for name in part.values()]
+
+    @lru_cache(maxsize=MOST_FINDINGS)
+    def finding(status: Any, flags: tuple[Any, ...], valid: Any, mx: tuple[Any, ...], smtp: tuple[Any, ...]) -> Finding:
+        return findings.make(status, **dict(zip(names, (*flags, valid, *mx, *smtp), strict=True)))
+
+    def read(row: dict[str, Any]) -> Row:
+        username, domain, valid = get_syntax(row["syntax"])
+        found = finding(row["status"], get_flags(row), valid, get_mx(row["mx"]), get_smtp(row["deliverability"]))
+        if not (username and domain and type(username) is type(domain) is str):
+            return None, found
+        email = f"{username}@{domain}"
+        return email if email.isascii() or is_text(email) else None, found
+
+    def read_any(row: dict[str, Any]) -> Row:
+        try:
+            return read(row)
+        except (KeyError, TypeError):  # something is missing, or is a list or an object where it should not be
+            return read(_completed(row))
+
+    return read_any
+
+
+def _completed(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row that has everything that the vendor's page shows, null where it had none."""
+
+    def scalars(part: Any, *names: str) -> dict[str, Any]:
+        values = {name: part.get(name) if isinstance(part, dict) else None for name in names}
+        return {name: None if isinstance(value, dict | list) else value for name, value in values.items()}
+
+    parts: dict[str, dict[str, Any]] = {
+        part: scalars(row.get(part), *_FLAGS[part]) for part in ("mx", "deliverability")
+    }
+    # The page on terminology has a list of records in place of hasRecords.
+    if isinstance(row.get("mx"), dict) and isinstance(records := row["mx"].get("records"), list):
+        parts["mx"]["hasRecords"] = bool(records)
+    parts["syntax"] = scalars(row.get("syntax"), "username", "domain", "valid")
+    return {**scalars(row, "status", *_FLAGS[""]), **parts}
+
+
 class ProofyHook(EmailVerifyHook):
     """
     Verify addresses with Proofy.
@@ -78,6 +118,8 @@ class ProofyHook(EmailVerifyHook):
     requests_per_minute = 25.0
     max_parallel_batches = 2
     # Published: parsing, ready. The failure words are likely ones; any other word means "not yet".
+    # Rows hold an address in two parts; where one is missing, the row has no address.
+    layout = Layout(words=_WORDS, rows="list", row_reader=_row_reader)
     states = {
         "parsing": BatchState.PENDING,
         "queued": BatchState.PENDING,
@@ -105,7 +147,7 @@ class ProofyHook(EmailVerifyHook):
         answer = self.client.request_json(
             "POST", "/verify/batch/create", json={"emails": list(emails)}, spends_credits=True
         )
-        batch_id = id_of(_member(answer, "id"))
+        batch_id = parse_id(_member(answer, "id"))
         if not batch_id:
             raise SubmissionUnknownError(
                 f"{self.client.name}: expected the id of the new batch, found none. {SubmissionUnknownError.advice}"
@@ -126,78 +168,24 @@ class ProofyHook(EmailVerifyHook):
         return self.batch_status(batch_id, _member(answer, "status"))
 
     @contextmanager
-    def download_results(self, batch_id: str) -> Iterator[Download]:
+    def download_results(self, batch_id: str, options: None = None) -> Iterator[Download]:
         """
         Open the results of a ready batch: one JSON document, ``{"status": …, "list": […]}``.
 
         Source: the vendor's page on batch results.
-
-        :param batch_id: the id that :meth:`submit_batch` returned.
         """
         path = self.batch_path(f"{_BATCH}/download", batch_id)
         with self.client.stream(path, batch_id=batch_id) as body:
-            yield Download(body, "application/json")
+            yield Download(body, JSON_TYPE)
 
-    def count_rows(self, batch_id: str, file: BinaryIO, media_type: str, *, is_measured: bool) -> int:
-        """
-        Check that a file is a whole answer whose own status is ``ready``, and return how many rows it lists.
-
-        :param batch_id: the id that :meth:`submit_batch` returned.
-        :param file: Proofy's answer, seekable.
-        :param media_type: ``application/json``.
-        :param is_measured: of no use here, as a JSON document tells by itself whether it is whole.
-        :raises BatchNotReadyError: the answer says "not yet".
-        :raises BatchFailedError: the answer says that the batch failed.
-        :raises UnexpectedResponseError: the answer is something else.
-        """
-        document = JsonDocument(file, self.about(batch_id))
-        deque(document.rows("list"), maxlen=0)
-        self._check_document(document, batch_id)
-        return document.lists["list"]
-
-    def read_results(
-        self,
-        batch_id: str,
-        file: BinaryIO,
-        media_type: str,
-        *,
-        is_measured: bool,
-        status_map: Mapping[str, str] | None = None,
-    ) -> Iterator[Row]:
-        """
-        Read an answer as rows of the schema, with the checks of :meth:`count_rows`.
-
-        Proofy's rows hold an address in two parts; where one is missing, the row has no address.
-
-        :param batch_id: the id that :meth:`submit_batch` returned.
-        :param file: Proofy's answer, seekable.
-        :param media_type: ``application/json``.
-        :param is_measured: of no use here, as a JSON document tells by itself whether it is whole.
-        :param status_map: further words of Proofy's, and their verdicts.
-        :raises EmailVerifyError: as :meth:`count_rows`.
-        """
-        document = JsonDocument(file, self.about(batch_id))
-        read = _row_reader(Findings(_WORDS, self.user_map("status_map", status_map)))
-        rows = document.rows("list")
-        for row in rows:
-            if not isinstance(row, dict):
-                deque(rows, maxlen=0)
-                self._check_document(document, batch_id)  # what Proofy says of them goes first
-                raise UnreadableResultsError(
-                    f"{self.about(batch_id)}: a row is {type(row).__name__}, no object. {UnreadableResultsError.advice}"
-                )
-            yield read(row)
-        self._check_document(document, batch_id)
-
-    def _check_document(self, document: JsonDocument, batch_id: str) -> None:
-        what = self.about(batch_id)
-        self.client.check(200, document.values, what, batch_id)
-        if "status" in document.values:
-            self.require_ready(self.batch_status(batch_id, document.values["status"]))
-        if "status" not in document.values or "list" not in document.lists:
+    def check_document(self, file: VendorFile, document: JsonDocument) -> None:
+        """Refuse an error, and results whose own status is not ``ready``."""
+        super().check_document(file, document)
+        if "status" not in document.values:
             raise UnexpectedResponseError(
-                f"{what}: expected results with 'status' and 'list'. {UnexpectedResponseError.advice}"
+                f"{file.about}: expected results with 'status' and 'list'. {UnexpectedResponseError.advice}"
             )
+        self.require_ready(self.batch_status(file.batch_id, document.values["status"]))
 
     def cancel_batch(self, batch_id: str) -> None:
         """
@@ -265,47 +253,3 @@ def _member(answer: JSON, name: str) -> Any:
         return None
     inner = answer.get("result")
     return inner[name] if isinstance(inner, dict) and name in inner else answer.get(name)
-
-
-def _row_reader(findings: Findings) -> Callable[[dict[str, Any]], Row]:
-    """Return what translates a row of the vendor's page on batch results."""
-    get_flags, get_mx, get_smtp = (itemgetter(*_FLAGS[part]) for part in ("", "mx", "deliverability"))
-    get_syntax = itemgetter("username", "domain", "valid")
-    names = [name for part in _FLAGS.values() for name in part.values()]
-
-    @lru_cache(maxsize=MOST_FINDINGS)
-    def finding(status: Any, flags: tuple[Any, ...], valid: Any, mx: tuple[Any, ...], smtp: tuple[Any, ...]) -> Finding:
-        return findings.make(status, **dict(zip(names, (*flags, valid, *mx, *smtp), strict=True)))
-
-    def read(row: dict[str, Any]) -> Row:
-        username, domain, valid = get_syntax(row["syntax"])
-        found = finding(row["status"], get_flags(row), valid, get_mx(row["mx"]), get_smtp(row["deliverability"]))
-        if not (username and domain and type(username) is type(domain) is str):
-            return None, found
-        email = f"{username}@{domain}"
-        return email if email.isascii() or is_text(email) else None, found
-
-    def read_any(row: dict[str, Any]) -> Row:
-        try:
-            return read(row)
-        except (KeyError, TypeError):  # something is missing, or is a list or an object where it should not be
-            return read(_completed(row))
-
-    return read_any
-
-
-def _completed(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row that has everything that the vendor's page shows, null where it had none."""
-
-    def scalars(part: Any, *names: str) -> dict[str, Any]:
-        values = {name: part.get(name) if isinstance(part, dict) else None for name in names}
-        return {name: None if isinstance(value, dict | list) else value for name, value in values.items()}
-
-    parts: dict[str, dict[str, Any]] = {
-        part: scalars(row.get(part), *_FLAGS[part]) for part in ("mx", "deliverability")
-    }
-    # The page on terminology has a list of records in place of hasRecords.
-    if isinstance(row.get("mx"), dict) and isinstance(records := row["mx"].get("records"), list):
-        parts["mx"]["hasRecords"] = bool(records)
-    parts["syntax"] = scalars(row.get("syntax"), "username", "domain", "valid")
-    return {**scalars(row, "status", *_FLAGS[""]), **parts}

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
+from airflow_provider_emailverify.results.layout import Maps
 from airflow_provider_emailverify.task_errors import no_pointless_retries
 from airflow_provider_emailverify.version_compat import ASSETS
 
@@ -42,8 +43,8 @@ class EmailVerifyDownloadOperator(BaseOperator):
         and the file is called ``<vendor>-<batch id>.<ext>``; otherwise it is the file. (templated)
     :param output_format: ``vendor`` keeps the vendor's bytes as they are; ``csv``, ``jsonl`` and ``parquet`` (which
         needs the extra ``parquet``) write rows of the one schema.
-    :param download_options: keyword arguments of the vendor's ``download_results``; Cliova has ``output`` ("csv" or
-        "json") and ``verified_only``. (templated)
+    :param download_options: the vendor's own options; Cliova has ``output`` ("csv" or "json") and ``verified_only``.
+        (templated)
     :param verdicts: keep only rows of these verdicts; the summary still counts all. (templated)
     :param split_by_verdict: write a file for each verdict, into a folder ``<vendor>-<batch id>/`` at the destination.
         All of them appear or none does: on an error what was there is put back, and a file ``_SUCCESS`` is there
@@ -54,6 +55,8 @@ class EmailVerifyDownloadOperator(BaseOperator):
         ``{"email": "E-Mail", "verdict": "Outcome"}``; in addition to the connection's. (templated)
     :param status_map: verdicts of vendor's words that are not known, such as ``{"greylisted": "unknown"}``; in addition
         to the connection's. (templated)
+    :param allow_missing_rows: take fewer rows than the vendor announced also where the answer does not say how long it
+        is. By default such an answer counts as cut.
     """
 
     template_fields: Sequence[str] = (
@@ -82,6 +85,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         report: bool = False,
         column_map: Mapping[str, str] | None = None,
         status_map: Mapping[str, str] | None = None,
+        allow_missing_rows: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -96,6 +100,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         self.report = report
         self.column_map = column_map
         self.status_map = status_map
+        self.allow_missing_rows = allow_missing_rows
         self._done: tuple[EmailVerifyHook, Landed] | None = None
 
     def execute(self, context: Context) -> str | dict[str, str]:
@@ -118,30 +123,28 @@ class EmailVerifyDownloadOperator(BaseOperator):
         return landed.paths
 
     def _land(self, hook: EmailVerifyHook) -> Landed:
-        from airflow_provider_emailverify.steps.landing import Wishes, land_rows, land_vendor_file
+        from airflow_provider_emailverify.steps.landing import ResultOptions, land
         from airflow_provider_emailverify.storage.destination import Destination
 
-        options = dict(self.download_options or {})
-        hook.check_download_options(options)
         destination = Destination(self.destination)
         destination.check()
-        maps = {"column_map": self.column_map, "status_map": self.status_map}
-        wishes = Wishes(
+        options = ResultOptions(
             output_format=self.output_format,
+            download=self.download_options or {},
             verdicts=self.verdicts,
             split_by_verdict=self.split_by_verdict,
             keep_vendor_file=self.keep_vendor_file,
             report=self.report,
-            maps={name: given for name, given in maps.items() if given},
+            maps=Maps(column_map=self.column_map or {}, status_map=self.status_map or {}),
+            allow_missing_rows=self.allow_missing_rows,
         )
-        if self.output_format != "vendor":
-            return land_rows(hook, self.batch_id, destination, options, wishes)
-        if wishes != Wishes(output_format="vendor"):
+        as_it_is = ResultOptions(download=options.download, allow_missing_rows=options.allow_missing_rows)
+        if self.output_format == "vendor" and options != as_it_is:
             raise InvalidRequestError(
                 "verdicts, split_by_verdict, keep_vendor_file, report, column_map and status_map are about rows of the "
                 "schema: set output_format to csv, jsonl or parquet."
             )
-        return land_vendor_file(hook, self.batch_id, destination, options)
+        return land(hook, self.batch_id, destination, options)
 
     def _describe_outlets(self, context: Context, landed: Landed) -> None:
         for outlet in self.outlets or []:

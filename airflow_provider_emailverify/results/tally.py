@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
-from airflow_provider_emailverify.exceptions import StorageError
 from airflow_provider_emailverify.redaction import without_addresses
 from airflow_provider_emailverify.results.schema import SCHEMA_VERSION, Finding, Row, Verdict
-from airflow_provider_emailverify.results.writers import ResultWriter
 
-# Fewer than the allocations after which Python's garbage collector looks around (700): it finds nothing then, and does
-# not walk again and again through the heap of an Airflow worker.
-_BATCH_ROWS = 512
 #: So many unmapped words are counted one by one; the rest together.
 MAX_UNMAPPED_WORDS = 20
 OTHER_WORDS = "(other words)"
@@ -69,42 +63,3 @@ class Tally:
             "reasons": dict(self.reasons.most_common()),
             "unmapped": dict(self.unmapped.most_common()),
         }
-
-
-def in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """
-    Yield rows in lists of some hundreds.
-
-    :param rows: the rows.
-    """
-    iterator = iter(rows)
-    while batch := list(islice(iterator, _BATCH_ROWS)):
-        yield batch
-
-
-def write_rows(
-    rows: Iterable[Row], writers: Sequence[tuple[ResultWriter, frozenset[Verdict]]], tally: Tally
-) -> list[int]:
-    """
-    Write each row to the files that want its verdict, and count it. Return the rows of each file.
-
-    :param rows: the rows; errors that they raise are let through.
-    :param writers: the files, each with the verdicts that it takes.
-    :param tally: where they are counted.
-    :raises StorageError: a file does not hold what was written to it.
-    """
-    every = frozenset(Verdict)
-    written = [0] * len(writers)
-    for batch in in_batches(rows):
-        tally.add(batch)
-        for number, (writer, verdicts) in enumerate(writers):
-            wanted = batch if verdicts == every else [row for row in batch if row[1].verdict in verdicts]
-            writer.write(wanted)
-            written[number] += len(wanted)
-    for (writer, _), count in zip(writers, written, strict=True):
-        writer.close()
-        if writer.count() != count:
-            raise StorageError(
-                f"The spool in {writer.spool.path.parent} does not hold what was written to it, {count} rows."
-            )
-    return written

@@ -2,269 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
-from abc import ABC, abstractmethod
-from array import array
-from collections.abc import Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, get_args
 
-from airflow_provider_emailverify.exceptions import InvalidRequestError
-from airflow_provider_emailverify.formats.csv_file import outline_csv
-from airflow_provider_emailverify.results.findings import MOST_FINDINGS
-from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, SCHEMA_VERSION, Finding, Row
+from airflow_provider_emailverify.exceptions import InvalidRequestError, StorageError
+from airflow_provider_emailverify.results.parquet_writer import ParquetWriter
+from airflow_provider_emailverify.results.row_writer import ResultWriter
+from airflow_provider_emailverify.results.schema import Row, Verdict
+from airflow_provider_emailverify.results.tally import Tally
+from airflow_provider_emailverify.results.text_writers import CsvWriter, JsonLinesWriter
 
 if TYPE_CHECKING:
-    import pyarrow
-
     from airflow_provider_emailverify.storage.spool import Spool
+
 
 ResultFormat = Literal["csv", "jsonl", "parquet"]
 
-MEDIA_TYPES: dict[ResultFormat, str] = {
-    "csv": "text/csv",
-    "jsonl": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
-# Rows of a Parquet row group, at least: what a writer holds in memory.
-_ROW_GROUP_ROWS = 65_536
-
-
-class ResultWriter(ABC):
-    """
-    Write rows in one format.
-
-    :param spool: where the bytes go; what it held is thrown away.
-    :param vendor: the vendor's connection type.
-    :param batch_id: the vendor's identifier of the batch.
-    """
-
-    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
-        self.spool = spool
-        self.vendor = vendor
-        self.batch_id = batch_id
-        self.rendered = lru_cache(maxsize=MOST_FINDINGS)(self.render)
-
-    @abstractmethod
-    def render(self, finding: Finding) -> Any:
-        """
-        Prepare all columns but the address, once for all rows that share them.
-
-        :param finding: what they share.
-        """
-
-    @abstractmethod
-    def count(self) -> int:
-        """Count the rows of the closed file, by its own structure."""
-
-    @abstractmethod
-    def write(self, rows: Sequence[Row]) -> None:
-        """
-        Append rows.
-
-        :param rows: some of them, in order.
-        """
-
-    def close(self) -> None:  # noqa: B027 - most formats hold nothing back
-        """Write what is still held back; the file is whole after that."""
-
-
-class CsvWriter(ResultWriter):
-    """
-    Write RFC 4180 CSV in UTF-8 with a header. Flags are ``true`` and ``false``, null is an empty field.
-
-    A value is written as it is, also one that a spreadsheet would take for a formula: the file is made for
-    programs, and an address may begin with ``=``, ``+`` or ``-``.
-    """
-
-    _odd = re.compile(r'[",\r\n]').search
-
-    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
-        super().__init__(spool, vendor, batch_id)
-        spool.reset(MEDIA_TYPES["csv"])
-        spool.write(_csv_line(COLUMNS).encode())
-
-    def render(self, finding: Finding) -> str:
-        """
-        Return the end of a line, from the comma after the address.
-
-        :param finding: what it says.
-        """
-        values = finding.as_dict(self.vendor, self.batch_id).values()
-        return _csv_line(["", *(str(value).lower() if isinstance(value, bool) else value for value in values)])
-
-    def write(self, rows: Sequence[Row]) -> None:
-        """
-        Append rows.
-
-        :param rows: some of them, in order.
-        """
-        odd, rendered = self._odd, self.rendered
-        lines = [
-            (_csv_line([email])[:-2] if odd(email) else email) + rendered(finding) if email else rendered(finding)
-            for email, finding in rows
-        ]
-        self.spool.write("".join(lines).encode())
-
-    def count(self) -> int:
-        """Count the records of the file."""
-        return outline_csv(self.spool.rewound(), "the written file").rows
-
-
-def _csv_line(values: Any) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(values)
-    return text.getvalue()
-
-
-class JsonLinesWriter(ResultWriter):
-    """Write one JSON object a line, in UTF-8, every column in every object."""
-
-    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
-        super().__init__(spool, vendor, batch_id)
-        spool.reset(MEDIA_TYPES["jsonl"])
-        self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-    def render(self, finding: Finding) -> str:
-        """
-        Return the end of a line, from the comma after the address.
-
-        :param finding: what it says.
-        """
-        return f",{self._encode(finding.as_dict(self.vendor, self.batch_id))[1:]}\n"
-
-    def write(self, rows: Sequence[Row]) -> None:
-        """
-        Append rows.
-
-        :param rows: some of them, in order.
-        """
-        encode, rendered = self._encode, self.rendered
-        lines = [f'{{"email":{encode(email)}{rendered(finding)}' for email, finding in rows]
-        self.spool.write("".join(lines).encode())
-
-    def count(self) -> int:
-        """Count the lines of the file."""
-        return sum(chunk.count(b"\n") for chunk in iter(partial(self.spool.rewound().read, 1024 * 1024), b""))
-
-
-class ParquetWriter(ResultWriter):
-    """Write Parquet: words as dictionaries, flags as booleans, zstd; schema version and vendor in its metadata."""
-
-    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
-        super().__init__(spool, vendor, batch_id)
-        spool.reset(MEDIA_TYPES["parquet"])
-        import pyarrow as pa
-        from pyarrow.parquet import ParquetWriter as ArrowWriter
-
-        self._pa = pa
-        self._schema = arrow_schema(vendor)
-        self._start_row_group()
-        self._arrow = ArrowWriter(
-            pa.PythonFile(_Sink(spool), mode="w"),
-            self._schema,
-            compression="zstd",
-            use_dictionary=[name for name in COLUMNS if name not in ("email", *FLAGS)],
-        )
-
-    def render(self, finding: Finding) -> list[str | None]:
-        """
-        Return all columns but the address, spelled as Arrow casts them.
-
-        :param finding: what it says.
-        """
-        values = finding.as_dict(self.vendor, self.batch_id).values()
-        return [str(value).lower() if isinstance(value, bool) else value for value in values]
-
-    def write(self, rows: Sequence[Row]) -> None:
-        """
-        Append rows.
-
-        :param rows: some of them, in order.
-        """
-        # Not the rows themselves: the garbage collector would walk through them again and again.
-        numbers = self._numbers
-        self._emails += [email for email, _ in rows]
-        self._findings.extend([numbers.setdefault(finding, len(numbers)) for _, finding in rows])
-        if len(self._emails) >= _ROW_GROUP_ROWS:
-            self._flush()
-
-    def close(self) -> None:
-        """Write what is still held back, and the footer."""
-        if self._emails:
-            self._flush()
-        self._arrow.close()
-
-    def count(self) -> int:
-        """Count the rows by the file's footer."""
-        from pyarrow.parquet import read_metadata
-
-        rows: int = read_metadata(self.spool.path).num_rows
-        return rows
-
-    def _flush(self) -> None:
-        pa = self._pa
-        shared = pa.schema(list(self._schema)[1:])
-        columns = zip(*map(self.rendered, self._numbers), strict=True)
-        distinct = [_strings(column).cast(field.type) for column, field in zip(columns, shared, strict=True)]
-        picks = pa.Array.from_buffers(pa.int32(), len(self._findings), [None, pa.py_buffer(self._findings)])
-        table = pa.record_batch(distinct, schema=shared).take(picks)
-        self._arrow.write_batch(pa.record_batch([_strings(self._emails), *table.columns], schema=self._schema))
-        self._start_row_group()
-
-    def _start_row_group(self) -> None:
-        self._emails: list[str | None] = []
-        self._findings = array("i")  # for each row, the number of its finding
-        self._numbers: dict[Finding, int] = {}
-
-
-class _Sink(io.RawIOBase):
-    """A spool as a file that pyarrow can close, which leaves the spool open."""
-
-    def __init__(self, spool: Spool) -> None:
-        super().__init__()
-        self._spool = spool
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, chunk: Any) -> int:
-        self._spool.write(chunk)
-        return len(chunk)
-
-
-def arrow_schema(vendor: str) -> pyarrow.Schema:
-    """
-    Return the schema as Parquet files carry it: types, what each column holds, the schema's version, the vendor.
-
-    :param vendor: the vendor's connection type.
-    """
-    import pyarrow as pa
-
-    def type_of(name: str) -> pyarrow.DataType:
-        if name in FLAGS:
-            return pa.bool_()
-        return pa.string() if name == "email" else pa.dictionary(pa.int32(), pa.string())
-
-    return pa.schema(
-        [pa.field(name, type_of(name), metadata={"description": text}) for name, text in COLUMNS.items()],
-        metadata={"emailverify.schema_version": str(SCHEMA_VERSION), "emailverify.vendor": vendor},
-    )
-
-
-def _strings(values: Any) -> Any:
-    # Not pa.array(): that imports pandas where it is installed, for 1 s and 100 MB, to look for its types.
-    from pyarrow.lib import StringBuilder
-
-    builder = StringBuilder()
-    builder.append_values(values)
-    return builder.finish()
-
-
+# Fewer than the allocations after which Python's garbage collector looks around (700): it finds nothing then, and does
+# not walk again and again through the heap of an Airflow worker.
+_BATCH_ROWS = 512
 _WRITERS: dict[str, type[ResultWriter]] = {"csv": CsvWriter, "jsonl": JsonLinesWriter, "parquet": ParquetWriter}
 
 
@@ -288,8 +47,50 @@ def open_writer(result_format: str, spool: Spool, vendor: str, batch_id: str) ->
     Return a writer.
 
     :param result_format: ``csv``, ``jsonl`` or ``parquet``.
-    :param spool: where the bytes go; what it held is thrown away.
+    :param spool: where the bytes go, empty.
     :param vendor: the vendor's connection type.
     :param batch_id: the vendor's identifier of the batch.
     """
     return _WRITERS[result_format](spool, vendor, batch_id)
+
+
+def in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """
+    Yield rows in lists of some hundreds.
+
+    :param rows: the rows.
+    """
+    iterator = iter(rows)
+    while batch := list(islice(iterator, _BATCH_ROWS)):
+        yield batch
+
+
+def write_rows(
+    rows: Iterable[Row], writers: Sequence[tuple[ResultWriter, frozenset[Verdict]]], tally: Tally
+) -> list[int]:
+    """
+    Write each row to the files that want its verdict, and count it. Return the rows of each file.
+
+    :param rows: the rows; errors that they raise are let through.
+    :param writers: the files, each with the verdicts that it takes.
+    :param tally: where they are counted.
+    :raises StorageError: a file does not hold what was written to it.
+    """
+    every = frozenset(Verdict)
+    written = [0] * len(writers)
+    with ExitStack() as stack:
+        for writer, _ in writers:
+            stack.enter_context(writer)
+        for batch in in_batches(rows):
+            tally.add(batch)
+            for number, (writer, verdicts) in enumerate(writers):
+                wanted = batch if verdicts == every else [row for row in batch if row[1].verdict in verdicts]
+                writer.write(wanted)
+                written[number] += len(wanted)
+        for (writer, _), count in zip(writers, written, strict=True):
+            writer.close()
+            if writer.count() != count:
+                raise StorageError(
+                    f"The spool in {writer.spool.path.parent} does not hold what was written to it, {count} rows."
+                )
+    return written

@@ -1,50 +1,79 @@
-"""Land a batch: from the hook's download to files at a destination."""
+"""Land a batch: fetch, check, read, write, publish; and all of that again when the vendor's answer was cut."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from airflow_provider_emailverify.batches import quote_batch_id
-from airflow_provider_emailverify.exceptions import InvalidDestinationError, InvalidRequestError
-from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
+from airflow_provider_emailverify.exceptions import (
+    BatchNotFoundError,
+    BatchNotReadyError,
+    IncompleteResponseError,
+    InvalidDestinationError,
+    InvalidRequestError,
+)
+from airflow_provider_emailverify.http.client import WORTH_REPEATING
+from airflow_provider_emailverify.http.retries import retrying
+from airflow_provider_emailverify.results.layout import Maps, VendorFile
 from airflow_provider_emailverify.results.report import render_report
 from airflow_provider_emailverify.results.schema import Verdict
-from airflow_provider_emailverify.results.tally import Tally, write_rows
-from airflow_provider_emailverify.results.writers import check_format, open_writer
+from airflow_provider_emailverify.results.tally import Tally
+from airflow_provider_emailverify.results.writers import check_format, open_writer, write_rows
 from airflow_provider_emailverify.storage.destination import Destination
-from airflow_provider_emailverify.storage.publishing import MARKER, publish, publish_together
+from airflow_provider_emailverify.storage.publishing import MARKER, publish_together
 from airflow_provider_emailverify.storage.spool import Spool, spool_for
 
 if TYPE_CHECKING:
-    from airflow_provider_emailverify.results.schema import Row
+    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.results.writers import ResultFormat
 
 _EXTENSIONS = {"application/json": "json", "text/csv": "csv"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class ResultOptions:
     """
-    What is wanted of a batch's rows.
+    What is wanted of a batch.
 
-    :param output_format: the format of the results.
+    :param output_format: the format of the results; ``vendor`` for the vendor's bytes as they are.
+    :param download: the vendor's own options, as :meth:`~.hooks.base.EmailVerifyHook.parse_options` takes them.
     :param verdicts: the verdicts to keep; None for all.
-    :param split_by_verdict: a file for each verdict.
+    :param split_by_verdict: write a file for each verdict.
     :param keep_vendor_file: publish the vendor's bytes too.
     :param report: publish a page with the figures too.
-    :param maps: the user's words and columns, ``status_map`` and ``column_map``.
+    :param maps: the user's words and columns.
+    :param allow_missing_rows: take fewer rows than the vendor announced, where nothing else tells that all came.
     """
 
-    output_format: ResultFormat | Literal["vendor"]
+    output_format: ResultFormat | Literal["vendor"] = "vendor"
+    download: Mapping[str, Any] = field(default_factory=dict)
     verdicts: Sequence[str] | None = None
     split_by_verdict: bool = False
     keep_vendor_file: bool = False
     report: bool = False
-    maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    maps: Maps = field(default_factory=Maps)
+    allow_missing_rows: bool = False
+
+    def kept_verdicts(self) -> frozenset[Verdict]:
+        """
+        Return the verdicts to keep.
+
+        :raises InvalidRequestError: one of them is unknown, or there are none.
+        """
+        if self.verdicts is None:
+            return frozenset(Verdict)
+        words = [self.verdicts] if isinstance(self.verdicts, str) else self.verdicts
+        try:
+            verdicts = frozenset(map(Verdict, words))
+        except ValueError:
+            verdicts = frozenset()
+        if not verdicts:
+            raise InvalidRequestError(f"verdicts is a list of {', '.join(Verdict)}, not {self.verdicts!r}.")
+        return verdicts
 
 
 @dataclass(slots=True)
@@ -52,13 +81,13 @@ class ResultFile:
     """
     One file of results.
 
-    :param name: the verdict that it holds; "" if it holds those of several.
-    :param destination: where it goes.
+    :param verdict: the verdict that it holds; "" for all.
+    :param destination: where it will be.
     :param spool: where it is until then.
     :param rows: its rows.
     """
 
-    name: str
+    verdict: str
     destination: Destination
     spool: Spool
     rows: int = 0
@@ -88,144 +117,194 @@ class Landed:
     files: list[ResultFile]
 
 
-def land_vendor_file(
-    hook: EmailVerifyHook, batch_id: str, destination: Destination, options: Mapping[str, Any]
-) -> Landed:
+class ResultPaths:
     """
-    Publish the vendor's bytes as they are, once they are known to be whole results.
+    The names of the files of one batch: in a folder of their own if they are split, else beside each other.
 
-    :param hook: the vendor.
-    :param batch_id: the vendor's identifier of the batch.
-    :param destination: a file or a folder.
-    :param options: keyword arguments of the vendor's ``download_results``.
+    :param destination: a file or a folder; a folder for several files of results.
+    :param name: the name of the batch.
+    :param options: what is wanted.
+    :raises InvalidDestinationError: one file for several results.
     """
-    name = f"{hook.conn_type}-{quote_batch_id(batch_id)}"
-    with spool_for(destination, name) as spool:
-        rows = hook.save_results(batch_id, spool, **options)
-        file = ResultFile("", destination.file(f"{name}.{_extension(spool)}"), spool, rows)
-        publish(spool, file.destination)
-    return Landed(file.destination.uri, _summary(hook, batch_id, [file]), [file])
+
+    def __init__(self, destination: Destination, name: str, options: ResultOptions) -> None:
+        self.name = name
+        self._is_split = options.split_by_verdict
+        if self._is_split and not destination.is_folder:
+            raise InvalidDestinationError(
+                f"split_by_verdict writes several files, but the destination {destination.uri} is one file. End it "
+                "with a slash."
+            )
+        self.folder = Destination(f"{destination.uri}{name}/") if self._is_split else destination
+
+    def results(self, verdict: str, extension: str) -> Destination:
+        """Return the destination of a file of results."""
+        return self.folder.file(f"{verdict or self.name}.{extension}")
+
+    def beside(self, name: str, extension: str) -> Destination:
+        """Return the destination of a file that goes with the results, whose extension is given."""
+        if self._is_split:
+            return self.folder.file(name)
+        return Destination(f"{self.results('', extension).uri.removesuffix(f'.{extension}')}.{name}")
 
 
-def land_rows(
-    hook: EmailVerifyHook, batch_id: str, destination: Destination, options: Mapping[str, Any], wishes: Wishes
-) -> Landed:
+class Spools:
     """
-    Publish a batch as rows of the schema, all files or none.
+    The spools of one attempt; they are gone after the block.
+
+    :param paths: where what they hold will go.
+    """
+
+    def __init__(self, paths: ResultPaths) -> None:
+        self.paths = paths
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Return the spools."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close them."""
+        self._stack.close()
+
+    def open(self, label: str, media_type: str, text: str = "") -> Spool:
+        """
+        Open one more spool.
+
+        :param label: what it holds, the same in every try.
+        :param media_type: the media type of that.
+        :param text: what to write into it at once.
+        """
+        spool = self._stack.enter_context(spool_for(self.paths.folder, f"{self.paths.name} {label}"))
+        spool.media_type = media_type
+        spool.write(text.encode())
+        return spool
+
+
+def land(hook: EmailVerifyHook, batch_id: str, destination: Destination, options: ResultOptions) -> Landed:
+    """
+    Publish the results of a batch, all files or none. What was cut on the way is fetched again from the beginning.
 
     :param hook: the vendor.
     :param batch_id: the vendor's identifier of the batch.
     :param destination: a file or a folder; a folder for several files of results.
-    :param options: keyword arguments of the vendor's ``download_results``.
-    :param wishes: what is wanted.
+    :param options: what is wanted.
     :raises InvalidDestinationError: one file for several results.
-    :raises InvalidRequestError: there is no such verdict or format.
+    :raises InvalidRequestError: an option makes no sense.
+    :raises BatchNotReadyError: the batch is not ready yet; a later try can succeed.
+    :raises EmailVerifyError: there are no whole results, for the reason that the class names.
     """
-    check_format(wishes.output_format)
-    hook.check_maps(wishes.maps)
-    verdicts = _verdicts(wishes.verdicts)
-    place = _Place(destination, f"{hook.conn_type}-{quote_batch_id(batch_id)}", wishes)
-    with ExitStack() as stack:
+    download_options = hook.parse_options(options.download)
+    land_once = _land_vendor_file if options.output_format == "vendor" else _land_rows
+    if options.output_format != "vendor":
+        check_format(options.output_format)
+        hook.check_maps(options.maps)
+        options.kept_verdicts()
+    paths = ResultPaths(destination, f"{hook.conn_type}-{quote_batch_id(batch_id)}", options)
+    # An attempt asks for everything again, so that single requests are not repeated by themselves.
+    once = hook.with_policy(replace(hook.client.policy, attempts=1))
 
-        def spool(label: str) -> Spool:
-            return stack.enter_context(spool_for(place.destination, f"{place.name} {label}"))
+    def attempt() -> Landed:
+        with Spools(paths) as spools:  # each attempt has spools of its own, and leaves none behind
+            file, spool = _fetch(once, batch_id, download_options, spools)
+            return land_once(hook, file, spool, spools, options)
 
-        names = [verdict.value for verdict in Verdict if verdict in verdicts] if wishes.split_by_verdict else [""]
-        results = [ResultFile(name, place.results(name), spool(f"results {name}")) for name in names]
-
-        def convert(file: BinaryIO, download: Download) -> Tally:
-            tally = Tally(expected=download.expected_rows)
-            rows = _read(hook, batch_id, file, download, wishes)
-            writers = [
-                (
-                    open_writer(wishes.output_format, result.spool, hook.conn_type, batch_id),
-                    frozenset({Verdict(result.name)}) if result.name else verdicts,
-                )
-                for result in results
-            ]
-            for result, count in zip(results, write_rows(rows, writers, tally), strict=True):
-                result.rows = count
-            return tally
-
-        vendor_file = spool("vendor")
-        tally = hook.receive_results(batch_id, vendor_file, convert, options)
-        summary = _summary(hook, batch_id, results) | tally.as_dict()
-        extras: list[tuple[Spool, Destination]] = []
-        if wishes.keep_vendor_file:
-            extras.append((vendor_file, place.beside(f"vendor.{_extension(vendor_file)}")))
-            summary["vendor_file"] = extras[-1][1].uri
-        if wishes.report:
-            extras.append((spool("report"), place.beside("report.html")))
-            _fill(extras[-1][0], "text/html", render_report(summary))
-            summary["report"] = extras[-1][1].uri
-        marker = None
-        if wishes.split_by_verdict:
-            summary["files"] = {result.name: result.as_dict() for result in results}
-            marker = spool("marker"), place.destination.file(MARKER)
-            _fill(marker[0], "application/json", json.dumps(summary, indent=1))
-        publish_together([*extras, *((result.spool, result.destination) for result in results)], marker)
-    paths = {result.name: result.destination.uri for result in results}
-    return Landed(paths if wishes.split_by_verdict else paths[""], summary, results)
+    try:
+        return retrying(hook.client.policy.attempts, *WORTH_REPEATING)(attempt)
+    except (BatchNotFoundError, InvalidRequestError) as error:
+        # What a vendor answers to an early download is not documented; 404 and 422 are plausible.
+        if error.http_status is None or hook.get_batch_status(batch_id).state.is_final:
+            raise
+        raise BatchNotReadyError(f"{hook.about(batch_id)}: not ready yet. {BatchNotReadyError.advice}") from None
 
 
-def _read(hook: EmailVerifyHook, batch_id: str, file: BinaryIO, download: Download, wishes: Wishes) -> Iterator[Row]:
-    maps: dict[str, Any] = dict(wishes.maps)
-    return hook.read_results(batch_id, file, download.media_type, is_measured=download.body.is_measured, **maps)
+def _fetch(hook: EmailVerifyHook, batch_id: str, download_options: Any, spools: Spools) -> tuple[VendorFile, Spool]:
+    """Download the vendor's bytes into a spool."""
+    with hook.download_results(batch_id, download_options) as download:
+        spool = spools.open("vendor", download.media_type)
+        for chunk in download.body:
+            spool.write(chunk)
+    file = VendorFile(
+        batch_id=batch_id,
+        about=hook.about(batch_id),
+        content=spool.rewound(),
+        media_type=download.media_type,
+        length_known=download.body.is_measured,
+        expected_rows=download.expected_rows,
+    )
+    return file, spool
 
 
-class _Place:
-    """The names of the files of one batch: a folder of their own if they are split, else names of their own."""
-
-    def __init__(self, destination: Destination, name: str, wishes: Wishes) -> None:
-        self.name = name
-        self._extension = wishes.output_format
-        self._is_split = wishes.split_by_verdict
-        if self._is_split and not destination.is_folder:
-            raise InvalidDestinationError(
-                f"split_by_verdict writes several files, but the destination {destination.uri} is one; end it with a "
-                "slash."
-            )
-        self.destination = Destination(f"{destination.uri}{name}/") if self._is_split else destination
-
-    def results(self, verdict: str) -> Destination:
-        return self.destination.file(f"{verdict or self.name}.{self._extension}")
-
-    def beside(self, name: str) -> Destination:
-        """Return the destination of a file that goes with the results."""
-        if self._is_split:
-            return self.destination.file(name)
-        stem = self.results("").uri.removesuffix(f".{self._extension}")
-        return Destination(f"{stem}.{name}")
+def _land_vendor_file(
+    hook: EmailVerifyHook, file: VendorFile, spool: Spool, spools: Spools, options: ResultOptions
+) -> Landed:
+    """Publish the vendor's bytes as they are, once they are known to be whole results."""
+    spool.seal()  # beside the count
+    rows = hook.count_rows(file)
+    _require_all_rows(file, rows, options)
+    result = ResultFile("", spools.paths.results("", _extension(spool)), spool, rows)
+    publish_together([(spool, result.destination)])
+    return Landed(result.destination.uri, _summary(hook, file, [result]), [result])
 
 
-def _summary(hook: EmailVerifyHook, batch_id: str, files: Sequence[ResultFile]) -> dict[str, Any]:
-    hashes = {"sha256": files[0].spool.sha256} if len(files) == 1 else {}
+def _land_rows(hook: EmailVerifyHook, file: VendorFile, spool: Spool, spools: Spools, options: ResultOptions) -> Landed:
+    """Publish rows of the schema, and what goes with them."""
+    paths = spools.paths
+    verdicts = options.kept_verdicts()
+    names = [verdict.value for verdict in Verdict if verdict in verdicts] if options.split_by_verdict else [""]
+    extension = options.output_format
+    writers, results = [], []
+    for name in names:
+        writer = open_writer(extension, spools.open(f"results {name}", ""), hook.conn_type, file.batch_id)
+        writers.append((writer, frozenset({Verdict(name)}) if name else verdicts))
+        results.append(ResultFile(name, paths.results(name, extension), writer.spool))
+
+    tally = Tally(expected=file.expected_rows)
+    counts = write_rows(hook.read_results(file, options.maps), writers, tally)
+    _require_all_rows(file, tally.received, options)
+    for result, count in zip(results, counts, strict=True):
+        result.rows = count
+
+    summary = _summary(hook, file, results) | tally.as_dict()
+    extras: list[tuple[Spool, Destination]] = []
+    if options.keep_vendor_file:
+        extras.append((spool, paths.beside(f"vendor.{_extension(spool)}", extension)))
+        summary["vendor_file"] = extras[-1][1].uri
+    if options.report:
+        page = spools.open("report", "text/html", render_report(summary))
+        extras.append((page, paths.beside("report.html", extension)))
+        summary["report"] = extras[-1][1].uri
+    marker = None
+    if options.split_by_verdict:
+        summary["files"] = {result.verdict: result.as_dict() for result in results}
+        marker_file = spools.open("marker", "application/json", json.dumps(summary, indent=1))
+        marker = marker_file, paths.folder.file(MARKER)
+    publish_together([*extras, *((result.spool, result.destination) for result in results)], marker)
+    uris = {result.verdict: result.destination.uri for result in results}
+    return Landed(uris if options.split_by_verdict else uris[""], summary, results)
+
+
+def _require_all_rows(file: VendorFile, rows: int, options: ResultOptions) -> None:
+    """Refuse fewer rows than the vendor announced where neither the answer nor its content tells that it is whole."""
+    if options.allow_missing_rows or file.length_known or file.expected_rows is None or rows >= file.expected_rows:
+        return
+    raise IncompleteResponseError(
+        f"{file.about}: {rows:,} of {file.expected_rows:,} rows came, in an answer that does not say how long it is. "
+        "It was probably cut. If the vendor leaves rows out, set allow_missing_rows=True."
+    )
+
+
+def _summary(hook: EmailVerifyHook, file: VendorFile, results: Sequence[ResultFile]) -> dict[str, Any]:
+    hashes = {"sha256": results[0].spool.sha256} if len(results) == 1 else {}
     return {
-        "rows": sum(file.rows for file in files),
-        "bytes": sum(file.spool.size for file in files),
+        "rows": sum(result.rows for result in results),
+        "bytes": sum(result.spool.size for result in results),
         **hashes,
-        "media_type": files[0].spool.media_type,
+        "media_type": results[0].spool.media_type,
         "vendor": hook.conn_type,
-        "batch_id": batch_id,
+        "batch_id": file.batch_id,
     }
 
 
 def _extension(spool: Spool) -> str:
     return _EXTENSIONS.get(spool.media_type, "bin")
-
-
-def _fill(spool: Spool, media_type: str, text: str) -> None:
-    spool.reset(media_type)
-    spool.write(text.encode())
-
-
-def _verdicts(words: Sequence[str] | None) -> frozenset[Verdict]:
-    if words is None:
-        return frozenset(Verdict)
-    try:
-        verdicts = frozenset(map(Verdict, [words] if isinstance(words, str) else words))
-    except ValueError:
-        verdicts = frozenset()
-    if not verdicts:
-        raise InvalidRequestError(f"verdicts is a list of {', '.join(Verdict)}, not {words!r}.")
-    return verdicts

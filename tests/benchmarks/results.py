@@ -36,9 +36,10 @@ def ours(result_format: str) -> Callable[[Path, Path], Run]:
     def prepare(source: Path, folder: Path) -> Run:
         os.environ["AIRFLOW_CONN_PROOFY_DEFAULT"] = json.dumps({"conn_type": "proofy", "password": KEY})
         from airflow_provider_emailverify.hooks.proofy import ProofyHook
+        from airflow_provider_emailverify.results.layout import VendorFile
         from airflow_provider_emailverify.results.schema import Verdict
-        from airflow_provider_emailverify.results.tally import Tally, write_rows
-        from airflow_provider_emailverify.results.writers import open_writer
+        from airflow_provider_emailverify.results.tally import Tally
+        from airflow_provider_emailverify.results.writers import open_writer, write_rows
         from airflow_provider_emailverify.storage.spool import Spool
 
         hook = ProofyHook()
@@ -52,7 +53,8 @@ def ours(result_format: str) -> Callable[[Path, Path], Run]:
         def run() -> dict[str, Any]:
             tally = Tally()
             with source.open("rb", buffering=0) as file:
-                rows = hook.read_results("b", file, "application/json", is_measured=True)
+                results = VendorFile(batch_id="b", about="b", content=file, media_type="application/json")
+                rows = hook.read_results(results)
                 writer = open_writer(result_format, spool, "proofy", "b")
                 write_rows(rows, [(writer, frozenset(Verdict))], tally)
             size = spool.size

@@ -15,8 +15,8 @@ import pytest
 
 from airflow_provider_emailverify.batches import BatchState
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.steps.landing import ResultOptions, land
 from airflow_provider_emailverify.storage.destination import Destination
-from airflow_provider_emailverify.storage.spool import spool_for
 
 #: The addresses in the vendor's own published example.
 EMAILS = ["support@proofy.io", "team@proofy.io"]
@@ -48,8 +48,7 @@ def test_a_batch_is_submitted_awaited_and_downloaded(hook: EmailVerifyHook, tmp_
         time.sleep(POLL_SECONDS)
     assert status.state is BatchState.READY, status
 
-    with spool_for(Destination(f"file://{tmp_path}/")) as spool:
-        rows = hook.save_results(batch_id, spool)
-        head = spool.rewound().read(4000).decode()
-    print(f"{hook.hook_name} answered {rows} rows of {spool.media_type}:\n{head}")
-    assert rows == len(EMAILS)
+    landed = land(hook, batch_id, Destination(f"file://{tmp_path}/"), ResultOptions())
+    head = Path(landed.files[0].destination.path.path).read_text()[:4000]
+    print(f"{hook.hook_name} answered {landed.summary['rows']} rows of {landed.summary['media_type']}:\n{head}")
+    assert landed.summary["rows"] == len(EMAILS)

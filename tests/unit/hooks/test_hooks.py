@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -31,8 +32,10 @@ from airflow_provider_emailverify.exceptions import (
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.hooks.cliova import CliovaHook
 from airflow_provider_emailverify.hooks.proofy import ProofyHook
+from airflow_provider_emailverify.results.layout import VendorFile
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from airflow_provider_emailverify.storage.spool import Spool
+from airflow_provider_emailverify.steps.landing import ResultOptions, land
+from airflow_provider_emailverify.storage.destination import Destination
 from tests.raw_server import RawServer, respond
 
 EMAILS = ["support@proofy.io", "team@proofy.io", "no+undeliverable@example.com"]
@@ -51,12 +54,10 @@ def hook(request: pytest.FixtureRequest, sandbox: SandboxServer, connect: Connec
 
 
 def save(hook: EmailVerifyHook, batch_id: str, folder: Path, **options: Any) -> tuple[int, bytes, str]:
-    spool = Spool(folder, "test")
-    try:
-        rows = hook.save_results(batch_id, spool, **options)
-        return rows, spool.rewound().read(), spool.media_type
-    finally:
-        spool.close()
+    """Land a batch; return its rows, bytes and media type."""
+    landed = land(hook, batch_id, Destination(f"{folder}/landed/"), ResultOptions(download=options))
+    summary = landed.summary
+    return summary["rows"], Path(landed.files[0].destination.path.path).read_bytes(), summary["media_type"]
 
 
 # --- which hook ---
@@ -281,7 +282,20 @@ def test_a_download_that_is_cut_every_time_is_an_error(hook: EmailVerifyHook, sa
 
     with pytest.raises(IncompleteResponseError):
         save(hook, batch_id, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "landed").iterdir()) == []
+
+
+def test_a_download_of_several_requests_is_repeated_as_a_whole(
+    sandbox: SandboxServer, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cliova's asks for the status first: three attempts are three questions, not nine."""
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
+    hook = EmailVerifyHook.get_hook(connect("cliova", sandbox.cliova_url, max_attempts=3))
+    sandbox.faults.add(operation="status", kind="server_error")
+
+    with pytest.raises(VendorUnavailableError):
+        save(hook, "b", tmp_path)
+    assert sandbox.ledger.count("cliova", "status") == 3
 
 
 @pytest.mark.parametrize("fault", ["reset", "accept_then_reset", "server_error", "truncate", "wrong_shape"])
@@ -593,11 +607,12 @@ def test_a_vendor_whose_rows_nobody_has_written_down_keeps_its_own_format(connec
     class Newcomer(ProofyHook):
         """A third party's vendor."""
 
-        read_results = EmailVerifyHook.read_results
+        layout = None
 
     hook = Newcomer(connect("proofy", ""))
+    file = VendorFile(batch_id="b", about="b", content=io.BytesIO(b"{}"), media_type="application/json")
 
     with pytest.raises(
         UnsupportedOperationError, match="cannot be read as rows of the schema; use output_format='vendor'"
     ):
-        hook.read_results("b", (tmp_path / "b").open("w+b"), "application/json", is_measured=True)
+        hook.read_results(file)

@@ -14,6 +14,7 @@ from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.hooks.cliova import CliovaHook
 from airflow_provider_emailverify.hooks.proofy import ProofyHook
 from airflow_provider_emailverify.hooks.settings import ConnectionSettings, read_connection
+from airflow_provider_emailverify.results.layout import Maps
 
 DEFAULT = "https://apis.proofy.io/v1"
 
@@ -115,8 +116,8 @@ def test_the_settings_do_not_show_the_key() -> None:
 def test_a_map_is_an_object_or_the_text_of_a_form(given: Any, connect: Callable[..., str]) -> None:
     hook = EmailVerifyHook.get_hook(connect("proofy", "", status_map=given))
 
-    assert hook.user_map("status_map", {"silver": "risky"}) == {"gold": "deliverable", "silver": "risky"}
-    assert hook.user_map("status_map", {"gold": "risky"}) == {"gold": "risky"}
+    assert Maps(status_map={"silver": "risky"}).over(hook.maps).status_map == {"gold": "deliverable", "silver": "risky"}
+    assert Maps(status_map={"gold": "risky"}).over(hook.maps).status_map == {"gold": "risky"}
 
 
 @pytest.mark.parametrize("given", ["gold", "[]", [], {"gold": 1}, 7, "null"])
@@ -124,13 +125,13 @@ def test_a_map_of_something_else_is_refused(given: Any, connect: Callable[..., s
     hook = EmailVerifyHook.get_hook(connect("proofy", "", status_map=given))
 
     with pytest.raises(ConnectionConfigError, match="'status_map' is not a JSON object that maps texts to texts"):
-        hook.user_map("status_map", None)
+        _ = hook.maps
 
 
 def test_only_a_vendor_with_unknown_columns_takes_a_column_map(connect: Callable[..., str]) -> None:
     connect("proofy", "", column_map={"email": "mail"})
     connect("cliova", "", column_map={"email": "mail"})
 
-    assert CliovaHook().user_map("column_map", None) == {"email": "mail"}
+    assert CliovaHook().maps.column_map == {"email": "mail"}
     with pytest.raises(ConnectionConfigError, match="unknown field 'column_map'"):
-        ProofyHook().user_map("status_map", None)
+        _ = ProofyHook().maps

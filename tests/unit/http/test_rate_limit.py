@@ -14,8 +14,8 @@ from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.http.rate_limit import RateLimit, limit_of_account
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from airflow_provider_emailverify.steps.landing import ResultOptions, land
 from airflow_provider_emailverify.storage.destination import Destination
-from airflow_provider_emailverify.storage.spool import spool_for
 from tests.clock import Clock
 
 TURN_IS_TAKEN = CallPolicy(attempts=1, wait_for_turn=False)
@@ -91,8 +91,7 @@ def test_polls_submissions_and_downloads_of_a_process_share_one_limit(
     while clock.now < 3600:
         submitter.submit_batch(["a@example.com"])
         waiter.get_batch_status("b")
-        with spool_for(Destination(f"{tmp_path}/results.json"), "b") as spool:
-            downloader.save_results("b", spool)
+        land(downloader, "b", Destination(f"{tmp_path}/results.json"), ResultOptions())
 
     times = [request.at for request in strict_vendor.ledger.requests()]
     assert most_in_a_minute(times) == 10

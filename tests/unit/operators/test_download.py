@@ -138,7 +138,7 @@ def test_the_outlets_events_carry_the_summary(vendors: SandboxServer, tmp_path: 
             "status_map maps the vendor's words",
         ),
         ({"output_format": "csv", "vendor": "cliova", "column_map": {"e": "x"}}, "not 'e'"),
-        ({"output_format": "csv", "split_by_verdict": True, "destination": "file:///tmp/x.csv"}, "end it with a slash"),
+        ({"output_format": "csv", "split_by_verdict": True, "destination": "file:///tmp/x.csv"}, "End it with a slash"),
         ({"split_by_verdict": True}, "set output_format to csv, jsonl or parquet"),
         ({"report": True}, "set output_format to csv, jsonl or parquet"),
         ({"keep_vendor_file": True}, "set output_format to csv, jsonl or parquet"),

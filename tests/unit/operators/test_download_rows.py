@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, Asset, AssetAlias
+from pyarrow.parquet import read_table
 
 from airflow_provider_emailverify.exceptions import IncompleteResponseError
 from airflow_provider_emailverify.operators.download import EmailVerifyDownloadOperator
 from airflow_provider_emailverify.results.report import render_report
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from tests.raw_server import Behaviour, RawServer, respond
 from tests.unit.operators.test_download import Ti
 
 EMAILS = [
@@ -221,6 +223,54 @@ def test_rows_of_a_body_that_was_cut_are_written_anew(vendors: SandboxServer, tm
     vendors.faults.add(operation="download", kind="truncate", keep=0.6, encoding="chunked", times=1)
 
     assert Landing(tmp_path).summary["verdicts"] == COUNTS
+
+
+def test_a_parquet_file_can_be_read_whose_first_attempt_was_cut(
+    vendors: SandboxServer, tmp_path: Path, connect: Any
+) -> None:
+    emails = [f"user{number}@example.com" for number in range(100)]
+    vendors.ledger.create_batch("proofy", emails, batch_id="many", ready_after=0)
+    connect("proofy", vendors.proofy_url, max_attempts=2)
+    vendors.faults.add(operation="download", kind="truncate", keep=0.9, encoding="chunked", times=1)
+
+    landing = Landing(tmp_path, batch_id="many", output_format="parquet")
+
+    assert landing.summary["rows"] == 100
+    assert read_table(landing.result.removeprefix("file://")).column("email").to_pylist() == emails
+
+
+def answers_without_length(rows: int, total: int) -> list[Behaviour]:
+    status = {"code": "SUCCESS", "payload": [{"id": "b", "status": "COMPLETED", "totalEmails": total}]}
+    table = "email,status\n" + "a@example.com,valid\n" * rows
+    return [respond(json.dumps(status).encode()), respond(table.encode(), length=None)]
+
+
+@pytest.mark.parametrize("output_format", ["vendor", "csv", "parquet"])
+def test_fewer_rows_than_announced_are_a_cut_answer_where_nothing_else_tells(
+    raw_server: RawServer, connect: Any, tmp_path: Path, output_format: str
+) -> None:
+    connect("cliova", raw_server.url)
+    raw_server.answer(*answers_without_length(rows=2, total=5))
+
+    with pytest.raises(IncompleteResponseError, match="2 of 5 rows came"):
+        Landing(tmp_path, "cliova", output_format=output_format)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_user_may_accept_fewer_rows_than_announced(raw_server: RawServer, connect: Any, tmp_path: Path) -> None:
+    connect("cliova", raw_server.url)
+    raw_server.answer(*answers_without_length(rows=2, total=5))
+
+    assert Landing(tmp_path, "cliova", allow_missing_rows=True).summary["rows"] == 2
+
+
+def test_all_announced_rows_are_enough_where_nothing_else_tells(
+    raw_server: RawServer, connect: Any, tmp_path: Path
+) -> None:
+    connect("cliova", raw_server.url)
+    raw_server.answer(*answers_without_length(rows=5, total=5))
+
+    assert Landing(tmp_path, "cliova").summary["rows"] == 5
 
 
 @pytest.mark.parametrize("output_format", ["csv", "parquet"])

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.results.layout import Maps, VendorFile
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Row, Verdict
-from airflow_provider_emailverify.results.tally import Tally, write_rows
-from airflow_provider_emailverify.results.writers import open_writer
+from airflow_provider_emailverify.results.tally import Tally
+from airflow_provider_emailverify.results.writers import open_writer, write_rows
 from airflow_provider_emailverify.storage.spool import Spool
 
 Read = Callable[..., list[dict[str, Any]]]
@@ -25,12 +26,17 @@ def read(connect: Callable[..., str]) -> Read:
     """Read a vendor's bytes as records of the schema."""
 
     def records(
-        vendor: str, content: bytes, media_type: str = "", *, is_measured: bool = True, **maps: Any
+        vendor: str, content: bytes, media_type: str = "", *, length_known: bool = True, **maps: Any
     ) -> list[dict[str, Any]]:
         hook = EmailVerifyHook.get_hook(connect(vendor, ""))
-        media_type = media_type or {"proofy": "application/json", "cliova": "text/csv"}[vendor]
-        rows = hook.read_results("b-1", io.BytesIO(content), media_type, is_measured=is_measured, **maps)
-        return [as_record(row, vendor) for row in rows]
+        file = VendorFile(
+            batch_id="b-1",
+            about=hook.about("b-1"),
+            content=io.BytesIO(content),
+            media_type=media_type or {"proofy": "application/json", "cliova": "text/csv"}[vendor],
+            length_known=length_known,
+        )
+        return [as_record(row, vendor) for row in hook.read_results(file, Maps(**maps))]
 
     return records
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_emailverify.exceptions import InvalidRequestError, StorageError
-from airflow_provider_emailverify.results import tally as summary
-from airflow_provider_emailverify.results import writers
+from airflow_provider_emailverify.exceptions import IncompleteResponseError, InvalidRequestError, StorageError
+from airflow_provider_emailverify.results import parquet_writer, writers
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Finding, Reason, Row, Verdict
-from airflow_provider_emailverify.results.tally import Tally, write_rows
-from airflow_provider_emailverify.results.writers import check_format, open_writer
+from airflow_provider_emailverify.results.tally import Tally
+from airflow_provider_emailverify.results.writers import check_format, open_writer, write_rows
 from airflow_provider_emailverify.storage.spool import Spool
 from tests.unit.results.conftest import as_record, read_back, written
 
@@ -46,8 +47,8 @@ def test_every_format_holds_the_same_rows_and_what_went_in_comes_out(
     tmp_path: Path, rows: list[Row], batch: int, group: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summary, "_BATCH_ROWS", batch)  # so that every boundary is met
-        patch.setattr(writers, "_ROW_GROUP_ROWS", group)
+        patch.setattr(writers, "_BATCH_ROWS", batch)  # so that every boundary is met
+        patch.setattr(parquet_writer, "_ROW_GROUP_ROWS", group)
         found = [read_back(written(rows, result_format, tmp_path), result_format) for result_format in FORMATS]
 
     assert found == [[as_record(row) for row in rows]] * 3
@@ -159,6 +160,26 @@ def test_a_file_that_lost_rows_on_the_disk_is_noticed(
 
     with pytest.raises(StorageError, match="does not hold what was written to it, 2 rows"):
         write_rows([("a@example.com", DELIVERABLE)] * 2, [(writer, frozenset(Verdict))], Tally())
+    spool.close()
+
+
+@pytest.mark.parametrize("result_format", FORMATS)
+def test_a_writer_that_was_left_by_an_error_writes_nothing_more(tmp_path: Path, result_format: str) -> None:
+    """Arrow's writer writes its footer when it is collected, and the spool may be anybody's by then."""
+
+    def cut() -> Iterator[Row]:
+        yield "a@example.com", DELIVERABLE
+        raise IncompleteResponseError("cut")
+
+    spool = Spool(tmp_path, "test")
+    try:
+        write_rows(cut(), [(open_writer(result_format, spool, "proofy", "b-1"), frozenset(Verdict))], Tally())
+    except IncompleteResponseError as error:  # its traceback keeps the writer alive
+        before = spool.size
+        del error
+    gc.collect()
+
+    assert spool.size == before
     spool.close()
 
 

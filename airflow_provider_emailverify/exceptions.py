@@ -1,11 +1,39 @@
 """
-What can go wrong, one class each.
+Everything that this package raises.
 
-All of them derive from :class:`EmailVerifyError`, and that from :class:`Exception` rather than from
-``AirflowException``: a deferred sensor with ``soft_fail`` skips on any ``AirflowException``, while the same
-sensor in poke mode skips on a few only. ``permanent`` says whether trying again can help; the operators and
-the sensor fail without retries when it cannot. Every class can be built from its message alone, so that it
-survives the way from a trigger to a task, and can be named in a retry policy.
+::
+
+    EmailVerifyError
+    ├── ConnectionConfigError            the Airflow connection cannot be used
+    ├── InvalidSourceError            *  the list is not what the task was told it is
+    ├── SourceChangedError            *  the list changed between two tries
+    ├── InvalidDestinationError       *  the destination cannot be a place for results
+    ├── StorageError                     a storage or the disk refused a read or a write
+    ├── InvalidRequestError           *  the request makes no sense
+    │   └── UnsupportedOperationError *  the vendor has no such call or option
+    ├── AuthenticationError           *  the vendor refused the key
+    ├── InsufficientCreditsError      *  the account has too few credits
+    ├── BatchNotFoundError            *  the vendor does not know the batch
+    ├── BatchFailedError              *  the batch failed or was cancelled
+    ├── TransientError                   no useful answer this time
+    │   ├── RateLimitedError             asked too often
+    │   ├── VendorUnavailableError       no connection, a reset, a time-out, or HTTP 5xx
+    │   │   └── VendorUnreachableError   not one byte of the request was sent
+    │   ├── IncompleteResponseError      the body ended before it was whole
+    │   ├── UnexpectedResponseError      not what the vendor documents
+    │   └── BatchNotReadyError           the results were asked for too early
+    ├── VendorOutageError                no useful answer for longer than max_outage
+    ├── UnreadableResultsError        *  the results cannot be read as rows of the schema
+    │   └── UnknownColumnsError       *  the address or the verdict is in no known column
+    ├── ResultCheckError              *  the results are not good enough
+    ├── SubmissionUnknownError        *  a batch may or may not have been accepted and charged for
+    └── SubmissionStoppedError           the task was killed between two batches
+
+``*``: ``permanent``. Trying again cannot help, so a task fails at once, without retries.
+
+They derive from :class:`Exception` rather than from ``AirflowException``: a deferred sensor with ``soft_fail`` skips on
+any ``AirflowException``, while the same sensor in poke mode skips on a few only. Every class can be built from its
+message alone, so that it survives the way from a trigger to a task, and can be named in a retry policy.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         self.column_map = column_map
         self.status_map = status_map
         self.allow_missing_rows = allow_missing_rows
-        self._done: tuple[EmailVerifyHook, Landed] | None = None
+        self._landed: Landed | None = None  # for OpenLineage, which asks after the task has ended
 
     def execute(self, context: Context) -> str | dict[str, str]:
         """
@@ -112,9 +112,8 @@ class EmailVerifyDownloadOperator(BaseOperator):
         :raises EmailVerifyError: for a reason that it can.
         """
         with no_pointless_retries():
-            hook = EmailVerifyHook.get_hook(self.conn_id)
-            landed = self._land(hook)
-        self._done = hook, landed
+            landed = self._land(EmailVerifyHook.get_hook(self.conn_id))
+        self._landed = landed
         self.log.info(
             "Published %d rows, %d bytes, at %s", landed.summary["rows"], landed.summary["bytes"], landed.paths
         )
@@ -160,8 +159,8 @@ class EmailVerifyDownloadOperator(BaseOperator):
 
         :param task_instance: of no use here.
         """
-        if self._done is None:
+        if self._landed is None:
             return None
         from airflow_provider_emailverify.steps.lineage import lineage
 
-        return lineage(*self._done)
+        return lineage(self._landed)

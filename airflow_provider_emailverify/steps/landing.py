@@ -110,11 +110,13 @@ class Landed:
     :param paths: the URI of the results, or those of each verdict.
     :param summary: the figures, as primitives.
     :param files: the files of results.
+    :param vendor_url: the base URL of the vendor.
     """
 
     paths: str | dict[str, str]
     summary: dict[str, Any]
     files: list[ResultFile]
+    vendor_url: str
 
 
 class ResultPaths:
@@ -244,7 +246,7 @@ def _land_vendor_file(
     _require_all_rows(file, rows, options)
     result = ResultFile("", spools.paths.results("", _extension(spool)), spool, rows)
     publish_together([(spool, result.destination)])
-    return Landed(result.destination.uri, _summary(hook, file, [result]), [result])
+    return Landed(result.destination.uri, _summary(hook, file, [result]), [result], hook.client.base_url)
 
 
 def _land_rows(hook: EmailVerifyHook, file: VendorFile, spool: Spool, spools: Spools, options: ResultOptions) -> Landed:
@@ -281,7 +283,7 @@ def _land_rows(hook: EmailVerifyHook, file: VendorFile, spool: Spool, spools: Sp
         marker = marker_file, paths.folder.file(MARKER)
     publish_together([*extras, *((result.spool, result.destination) for result in results)], marker)
     uris = {result.verdict: result.destination.uri for result in results}
-    return Landed(uris if options.split_by_verdict else uris[""], summary, results)
+    return Landed(uris if options.split_by_verdict else uris[""], summary, results, hook.client.base_url)
 
 
 def _require_all_rows(file: VendorFile, rows: int, options: ResultOptions) -> None:

@@ -8,15 +8,13 @@ from urllib.parse import urlsplit
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS
 
 if TYPE_CHECKING:
-    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.steps.landing import Landed
 
 
-def lineage(hook: EmailVerifyHook, landed: Landed) -> Any:
+def lineage(landed: Landed) -> Any:
     """
     Return the datasets of a download, as the ``OperatorLineage`` of the OpenLineage provider, which must be there.
 
-    :param hook: the vendor.
     :param landed: what was published.
     """
     from airflow.providers.common.compat.openlineage.facet import (
@@ -35,7 +33,7 @@ def lineage(hook: EmailVerifyHook, landed: Landed) -> Any:
             for name, text in COLUMNS.items()
         ]
         facets["schema"] = SchemaDatasetFacet(fields=fields)
-    url = urlsplit(hook.settings.base_url)
+    url = urlsplit(landed.vendor_url)
     return OperatorLineage(
         inputs=[Dataset(namespace=f"{url.scheme}://{url.netloc}", name=f"batches/{landed.summary['batch_id']}")],
         outputs=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import re
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
@@ -27,3 +28,16 @@ def test_no_error_is_an_airflow_exception(error: type[EmailVerifyError]) -> None
 
 def test_what_is_transient_is_not_permanent() -> None:
     assert not [error for error in ALL if issubclass(error, TransientError) and error.permanent]
+
+
+def test_the_tree_at_the_top_of_the_module_is_the_tree_of_the_classes() -> None:
+    """Name, parent by indentation, and a star where trying again cannot help."""
+    parents: list[str] = []
+    drawn = {}
+    for line in exceptions.__doc__.splitlines():
+        if match := re.match(r"( {4}[│ ]*(?:[├└]── )?)(\w+)( +\*)?(  |$)", line):
+            depth = (len(match[1]) - 4) // 4
+            parents[depth:] = [match[2]]
+            drawn[match[2]] = (parents[depth - 1] if depth else "Exception", bool(match[3]))
+
+    assert drawn == {error.__name__: (error.__bases__[0].__name__, error.permanent) for error in ALL}

@@ -1,8 +1,8 @@
-"""Wait until a batch at Proofy is ready, land its results in object storage, and count them by status."""
+"""Wait until a batch is ready that was submitted elsewhere, land its results, and count its rows by verdict."""
 
 from __future__ import annotations
 
-import json
+import csv
 from collections import Counter
 
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, Param, task
@@ -11,27 +11,29 @@ from airflow_provider_emailverify.operators.download import EmailVerifyDownloadO
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 
 PARAMS = {
-    "batch_id": Param(type="string", minLength=1, description="What Proofy called the batch when it was submitted"),
+    "conn_id": Param("proofy_default", type="string", minLength=1, description="Its type is the vendor"),
+    "batch_id": Param(type="string", minLength=1, description="What the vendor called the batch"),
     "destination": Param("file:///tmp/emailverify/", type="string", description="s3://my_aws@bucket/verified/, …"),
 }
 
-with DAG("proofy_batch", schedule=None, params=PARAMS, tags=["emailverify"]) as dag:
+with DAG("one_batch", schedule=None, params=PARAMS, tags=["emailverify"]) as dag:
     batch = EmailVerifyBatchSensor(
         task_id="wait",
-        conn_id="proofy_default",
+        conn_id="{{ params.conn_id }}",
         batch_id="{{ params.batch_id }}",
         deferrable=True,  # waits in the triggerer; without one, say mode="reschedule" instead
     )
     results = EmailVerifyDownloadOperator(
         task_id="download",
-        conn_id="proofy_default",
+        conn_id="{{ params.conn_id }}",
         batch_id=batch.output,
         destination="{{ params.destination }}",
+        output_format="csv",
     )
 
     @task
     def count(path: str) -> dict[str, int]:
-        with ObjectStoragePath(path).open() as file:
-            return dict(Counter(row["status"] for row in json.load(file)["list"]))
+        with ObjectStoragePath(path).open(newline="") as file:
+            return dict(Counter(row["verdict"] for row in csv.DictReader(file)))
 
     count(results.output)

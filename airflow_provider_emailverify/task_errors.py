@@ -20,7 +20,7 @@ def as_task_error(error: EmailVerifyError) -> Exception:
 
 
 @contextmanager
-def no_pointless_retries() -> Iterator[None]:
+def fail_fast_when_permanent() -> Iterator[None]:
     """
     Fail the task at once on an error that a retry cannot cure.
 

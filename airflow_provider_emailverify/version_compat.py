@@ -1,15 +1,28 @@
-"""What Airflow's common-compat provider does not bring under one name for all versions."""
+"""What differs between the supported versions of Airflow, and is not in its common-compat provider."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import Asset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
 
 try:
     from airflow.sdk.exceptions import TaskDeferralError
 except ImportError:  # before Airflow 3.2: the same class under its older name
     from airflow.exceptions import TaskDeferralError  # type: ignore[no-redef]
+
+try:
+    from airflow.triggers.base import BaseEventTrigger
+
+    HAS_ASSET_WATCHERS = True
+except ImportError:  # Airflow 2, whatever mypy sees: the module of the event trigger can still be imported
+    from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment]
+
+    HAS_ASSET_WATCHERS = False
 
 #: An asset as an outlet may have it: itself, or by its name or URI.
 ASSETS: tuple[type[Any], ...]
@@ -20,4 +33,52 @@ except ImportError:  # Airflow 2
 else:
     ASSETS = (Asset, AssetRef)
 
-__all__ = ["ASSETS", "TaskDeferralError"]
+__all__ = [
+    "ASSETS",
+    "HAS_ASSET_WATCHERS",
+    "BaseEventTrigger",
+    "TaskDeferralError",
+    "asset_state_store",
+    "never_expire",
+    "read_variable",
+    "task_state_store",
+]
+
+
+def task_state_store(context: Mapping[str, Any]) -> Any:
+    """
+    Return the state store of the running task; None before Airflow 3.3.
+
+    :param context: the task's context.
+    """
+    return context.get("task_state_store")
+
+
+def asset_state_store(trigger: Any) -> Any:
+    """
+    Return the state store of the asset that a trigger watches; None before Airflow 3.3.
+
+    :param trigger: an event trigger.
+    """
+    return getattr(trigger, "asset_state_store", None)
+
+
+def never_expire() -> timedelta | None:
+    """Return the retention of a value that is kept as long as its run; None before Airflow 3.3."""
+    try:
+        # It is there, but not in the stub that names what the package holds.
+        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]
+    except ImportError:
+        return None
+    return cast("timedelta", NEVER_EXPIRE)
+
+
+def read_variable(key: str) -> Any:
+    """
+    Return the JSON of an Airflow Variable; an empty list if there is none. It needs Airflow 3.
+
+    :param key: the Variable.
+    """
+    from airflow.sdk import Variable
+
+    return Variable.get(key, default=[], deserialize_json=True)

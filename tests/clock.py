@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from airflow_provider_emailverify.http import rate_limit
-from airflow_provider_emailverify.steps import intervals, poller, waiting
+from airflow_provider_emailverify.steps import poller
 
 T = TypeVar("T")
 
@@ -30,8 +30,7 @@ class Clock:
         self.now = 0.0
         self.epoch = time.time()
         self._busy = 0
-        for module in (rate_limit, waiting, intervals):
-            monkeypatch.setattr(module, "time", self)
+        monkeypatch.setattr(rate_limit, "time", self)
         clock = self
 
         class CountedPool(ThreadPoolExecutor):
@@ -72,13 +71,18 @@ class Clock:
         self._busy -= 1
 
 
+def running_clock() -> Any:
+    """Return the clock by which the running event loop goes: the one of a test, or the module ``time``."""
+    return getattr(asyncio.get_running_loop(), "clock", time)
+
+
 class _Loop(asyncio.SelectorEventLoop):
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         super().__init__(_Selector(clock))
 
     def time(self) -> float:
-        return self._clock.now
+        return self.clock.now
 
 
 class _Selector(selectors.DefaultSelector):  # type: ignore[valid-type, misc]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError, ResultCheckError
-from airflow_provider_emailverify.task_errors import no_pointless_retries
+from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -78,7 +78,7 @@ class EmailVerifyCheckOperator(BaseOperator):
         :raises AirflowFailException: the results are not good enough, or a limit makes no sense.
         :raises AirflowSkipException: the results are not good enough, with ``soft_fail``.
         """
-        with no_pointless_retries():
+        with fail_fast_when_permanent():
             figures = self._figures()
             problems = self._problems(figures)
             told = ", ".join(f"{name} {value:,}" for name, value in figures.items() if value is not None)

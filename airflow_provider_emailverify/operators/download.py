@@ -11,7 +11,7 @@ from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
 from airflow_provider_emailverify.results.layout import Maps
-from airflow_provider_emailverify.task_errors import no_pointless_retries
+from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
 from airflow_provider_emailverify.version_compat import ASSETS
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         :raises AirflowFailException: for a reason that a retry cannot cure.
         :raises EmailVerifyError: for a reason that it can.
         """
-        with no_pointless_retries():
+        with fail_fast_when_permanent():
             landed = self._land(EmailVerifyHook.get_hook(self.conn_id))
         self._landed = landed
         self.log.info(

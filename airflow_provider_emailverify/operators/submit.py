@@ -17,12 +17,14 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.http.policy import CallPolicy
-from airflow_provider_emailverify.task_errors import no_pointless_retries
+from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
+from airflow_provider_emailverify.version_compat import task_state_store
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_emailverify.steps.submission import StateStore, Submission
+    from airflow_provider_emailverify.steps.state import StateStore
+    from airflow_provider_emailverify.steps.submission import Submission
 
 #: Addresses in a batch of a vendor that documents no limit. More at once means fewer ids to wait for; fewer at once,
 #: fewer addresses whose fate is unknown if a worker dies at the wrong moment.
@@ -116,7 +118,7 @@ class EmailVerifySubmitOperator(BaseOperator):
         from airflow_provider_emailverify.lists.reader import read_column
         from airflow_provider_emailverify.steps.submission import BatchNames, Submission
 
-        with no_pointless_retries():
+        with fail_fast_when_permanent():
             self._check_arguments()
             hook = EmailVerifyHook.get_hook(self.conn_id)
             batch_size = _batch_size(hook, _whole_number("batch_size", self.batch_size))
@@ -186,9 +188,9 @@ class EmailVerifySubmitOperator(BaseOperator):
             )
 
     def _open_store(self, context: Context) -> StateStore:
-        from airflow_provider_emailverify.steps.submission import ForgetfulStore
+        from airflow_provider_emailverify.steps.state import InMemoryStore
 
-        store: StateStore | None = context.get("task_state_store")
+        store: StateStore | None = task_state_store(context)
         if store is not None:
             return store
         if context["ti"].try_number > 1 and self.on_unknown_submission == "fail":
@@ -201,7 +203,7 @@ class EmailVerifySubmitOperator(BaseOperator):
             "Airflow before 3.3 does not keep what this try submits. If it does not end well, a second try will submit "
             "nothing, unless on_unknown_submission='resubmit' allows it to pay twice."
         )
-        return ForgetfulStore()
+        return InMemoryStore()
 
     def _check_length(self, batches: int) -> None:
         """Refuse more batches than Airflow can map over: it would say so when all of them are paid for."""

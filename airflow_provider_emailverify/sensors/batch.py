@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -21,15 +22,17 @@ from airflow_provider_emailverify import exceptions
 from airflow_provider_emailverify.exceptions import EmailVerifyError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
+from airflow_provider_emailverify.steps.state import WaitNotes
 from airflow_provider_emailverify.steps.waiting import BatchWait
-from airflow_provider_emailverify.task_errors import as_task_error, no_pointless_retries
+from airflow_provider_emailverify.task_errors import as_task_error, fail_fast_when_permanent
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
-from airflow_provider_emailverify.version_compat import TaskDeferralError
+from airflow_provider_emailverify.version_compat import TaskDeferralError, task_state_store
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-_WAIT = "emailverify_wait"
+    from airflow_provider_emailverify.steps.clock import Clock
+
 # Airflow 2 has no class for a deferral that timed out, only these words of its scheduler.
 _TIMED_OUT = "Trigger/execution timeout"
 
@@ -59,6 +62,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
     template_fields: Sequence[str] = ("batch_id", "conn_id")
     operator_extra_links = (EmailVerifyBatchLink(),)
     ui_color = "#dcefe2"
+    _clock: ClassVar[Clock] = time
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         self.max_outage = max_outage
         self._hook: EmailVerifyHook | None = None
         self._wait: BatchWait | None = None
+        self._notes: WaitNotes | None = None
 
     def execute(self, context: Context) -> Any:
         """
@@ -115,12 +120,12 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         :raises AirflowFailException: waiting on is pointless.
         :raises VendorOutageError: the vendor has answered nothing useful for ``max_outage``.
         """
-        with no_pointless_retries():
+        with fail_fast_when_permanent():
             hook = self._hook = self._hook or EmailVerifyHook.get_hook(self.conn_id)
             wait = self._wait = self._wait or self._start_wait(context)
             status = wait.ask(hook)
-            if status is None:
-                self._keep_notes(context, wait)
+            if status is None and self._notes:
+                self._notes.write(wait.notes)
         if status is None:
             return PokeReturnValue(is_done=False)
         context["ti"].xcom_push(key="status", value=status.as_dict())
@@ -179,13 +184,5 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         raise error
 
     def _start_wait(self, context: Context) -> BatchWait:
-        # Each poke is a process of its own in reschedule mode.
-        store = context.get("task_state_store") if self.reschedule else None
-        notes: Any = store.get(_WAIT) if store else None
-        if not isinstance(notes, dict) or notes.get("try") != context["ti"].try_number:
-            notes = None
-        return BatchWait(self.batch_id, self.max_outage, notes)
-
-    def _keep_notes(self, context: Context, wait: BatchWait) -> None:
-        if self.reschedule and (store := context.get("task_state_store")):
-            store.set(_WAIT, {"try": context["ti"].try_number, **wait.notes})
+        self._notes = WaitNotes(task_state_store(context) if self.reschedule else None, context["ti"].try_number)
+        return BatchWait(self.batch_id, self.max_outage, self._notes.read(), clock=self._clock)

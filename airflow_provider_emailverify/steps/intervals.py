@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus
+    from airflow_provider_emailverify.steps.clock import Clock
 
 # A batch that has taken an hour is asked for every three minutes: news of it come 5 % late at most.
 _SHARE_OF_AGE = 0.05
@@ -25,13 +26,15 @@ class Intervals:
     Where the vendor tells how many addresses are done, what is left decides; else the age of the wait.
 
     :param floor: seconds between two polls at least.
+    :param clock: the time.
     """
 
-    __slots__ = ("_first_progress", "_started", "floor")
+    __slots__ = ("_clock", "_first_progress", "_started", "floor")
 
-    def __init__(self, floor: float) -> None:
+    def __init__(self, floor: float, *, clock: Clock = time) -> None:
         self.floor = floor
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock.monotonic()
         self._first_progress: tuple[float, int] | None = None
 
     def first(self, waits: int) -> float:
@@ -53,13 +56,13 @@ class Intervals:
         :param status: the vendor's last useful answer; None if there was none yet.
         """
         left = self._seconds_left(status)
-        guess = (time.monotonic() - self._started) * _SHARE_OF_AGE if left is None else left * _SHARE_OF_REST
+        guess = (self._clock.monotonic() - self._started) * _SHARE_OF_AGE if left is None else left * _SHARE_OF_REST
         return max(self.floor, min(guess, _LONGEST_SECONDS))
 
     def _seconds_left(self, status: BatchStatus | None) -> float | None:
         if status is None or status.processed is None or not status.total:
             return None
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if self._first_progress is None or status.processed < self._first_progress[1]:
             self._first_progress = now, status.processed
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from asyncio import AbstractEventLoop
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +18,7 @@ from airflow_provider_emailverify.steps.intervals import Intervals
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus
+    from airflow_provider_emailverify.steps.clock import Clock
     from airflow_provider_emailverify.steps.waiting import BatchWait
 
 log = logging.getLogger(__name__)
@@ -29,15 +31,16 @@ HOOK_SECONDS = 60.0
 _pollers: dict[tuple[AbstractEventLoop, str], Poller] = {}
 
 
-def poller_of(conn_id: str) -> Poller:
+def poller_of(conn_id: str, *, clock: Clock = time) -> Poller:
     """
     Return the poller that all waits of a connection share on this event loop. Use it in a ``with`` block.
 
     :param conn_id: the Airflow connection.
+    :param clock: the time.
     """
     key = asyncio.get_running_loop(), conn_id
     if key not in _pollers:
-        _pollers[key] = Poller(conn_id)
+        _pollers[key] = Poller(conn_id, clock=clock)
     return _pollers[key]
 
 
@@ -48,10 +51,12 @@ class Poller:
     Each wait enters it once; the last one to leave closes it.
 
     :param conn_id: the Airflow connection.
+    :param clock: the time.
     :ivar waits: how many waits there are.
     """
 
-    def __init__(self, conn_id: str) -> None:
+    def __init__(self, conn_id: str, *, clock: Clock = time) -> None:
+        self._clock = clock
         self.conn_id = conn_id
         self.waits = 0
         self._loop = asyncio.get_running_loop()
@@ -81,7 +86,7 @@ class Poller:
         :param interval: seconds between two polls at least.
         :raises EmailVerifyError: waiting on is pointless.
         """
-        intervals = Intervals(interval)
+        intervals = Intervals(interval, clock=self._clock)
         pause = intervals.first(self.waits)
         while True:
             await asyncio.sleep(pause)
@@ -101,7 +106,7 @@ class Poller:
                 self._idle.release()
                 if not isinstance(error, TransientError):
                     raise
-                wait.bear(error)
+                wait.record_failure(error)
                 return self._loop.time(), None
             asked_at = self._loop.time()
             poll = self._pool.submit(copy_context().run, self._poll, hook, wait)

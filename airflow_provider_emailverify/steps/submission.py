@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_emailverify.exceptions import (
     EmailVerifyError,
@@ -25,12 +25,12 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.http.retries import retrying
+from airflow_provider_emailverify.version_compat import never_expire
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.lists.cleaning import AddressList
+    from airflow_provider_emailverify.steps.state import StateStore
 
 # The turn is acquired before a batch is written down, and attempts are repeated by who writes it down.
 _TURN_IS_TAKEN = CallPolicy(attempts=1, wait_for_turn=False)
@@ -40,38 +40,6 @@ log = logging.getLogger(__name__)
 OnUnknown = Literal["fail", "resubmit"]
 
 _PLAN = "emailverify_plan"
-
-
-class StateStore(Protocol):
-    """What is used of Airflow's task state store."""
-
-    def get(self, key: str) -> Any:
-        """Return a value, or None."""
-
-    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
-        """Write a value."""
-
-    def delete(self, key: str) -> None:
-        """Forget a value."""
-
-
-class ForgetfulStore:
-    """Stands in where Airflow has no task state store: it ends with the process."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
-
-    def get(self, key: str) -> Any:
-        """Return a value, or None."""
-        return self._values.get(key)
-
-    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
-        """Write a value."""
-        self._values[key] = value
-
-    def delete(self, key: str) -> None:
-        """Forget a value."""
-        self._values.pop(key, None)
 
 
 class BatchNames:
@@ -279,7 +247,7 @@ class Submission:
         self._write(_key(number), batch_id)
 
     def _write(self, key: str, value: Any) -> None:
-        self._store.set(key, value, retention=_forever())
+        self._store.set(key, value, retention=never_expire())
 
     def _size_of(self, number: int) -> int:
         return min(self.batch_size, self.emails.unique - (number - 1) * self.batch_size)
@@ -299,13 +267,3 @@ class Submission:
 
 def _key(number: int) -> str:
     return f"emailverify_batch_{number:05d}"
-
-
-def _forever() -> timedelta | None:
-    """Return how long to keep what is written: as long as the run, not for the 30 days of Airflow's default."""
-    try:
-        # It is there, but not in the stub that names what the package holds.
-        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]
-    except ImportError:  # before Airflow 3.3, which has no store either
-        return None
-    return cast("timedelta", NEVER_EXPIRE)

@@ -1,4 +1,4 @@
-"""One wait for one batch: what each answer means, and how long a vendor may stay without one."""
+"""Wait for one batch: what each answer means, and how long a vendor may give none."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from airflow_provider_emailverify.exceptions import (
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+    from airflow_provider_emailverify.steps.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +29,32 @@ class BatchWait:
     :param batch_id: the vendor's identifier of the batch.
     :param max_outage: seconds for which the vendor may answer nothing useful; None for ever.
     :param notes: the :attr:`notes` of an earlier process, when this one goes on with its wait.
+    :param clock: the time.
     :ivar status: the vendor's last useful answer; None before the first.
     """
 
     # Thousands of them wait at the same time, and the garbage collector looks at each object that they have.
-    __slots__ = ("_failing_since", "_last_word", "_not_before", "_started", "batch_id", "max_outage", "status")
+    __slots__ = (
+        "_clock",
+        "_failing_since",
+        "_last_word",
+        "_not_before",
+        "_started",
+        "batch_id",
+        "max_outage",
+        "status",
+    )
 
-    def __init__(self, batch_id: str, max_outage: float | None, notes: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, batch_id: str, max_outage: float | None, notes: dict[str, Any] | None = None, *, clock: Clock = time
+    ) -> None:
+        self._clock = clock
         self.batch_id = batch_id
         self.max_outage = max_outage
         self.status: BatchStatus | None = None
         notes = notes or {}
         # Each process has a monotonic clock of its own, so notes are by the wall clock.
-        ahead = time.monotonic() - time.time()
+        ahead = self._clock.monotonic() - self._clock.time()
         self._started: float | None = notes["started"] + ahead if notes.get("started") else None
         self._failing_since: float | None = notes["failing_since"] + ahead if notes.get("failing_since") else None
         self._not_before: float = notes["not_before"] + ahead if notes.get("not_before") else 0.0
@@ -49,7 +63,7 @@ class BatchWait:
     @property
     def notes(self) -> dict[str, Any]:
         """What the next process has to know to go on with this wait, as primitives."""
-        behind = time.time() - time.monotonic()
+        behind = self._clock.time() - self._clock.monotonic()
         return {
             "started": self._started + behind if self._started is not None else None,
             "failing_since": self._failing_since + behind if self._failing_since is not None else None,
@@ -60,12 +74,12 @@ class BatchWait:
     @property
     def outage(self) -> float:
         """Seconds since the first of the answers that were of no use; 0 if the last one was."""
-        return 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
+        return 0.0 if self._failing_since is None else self._clock.monotonic() - self._failing_since
 
     @property
     def pause(self) -> float:
         """Seconds for which the vendor wants to be left alone, 0 at the least, and not beyond the end of the budget."""
-        pause = self._not_before - time.monotonic()
+        pause = self._not_before - self._clock.monotonic()
         return max(0.0, pause if self.max_outage is None else min(pause, self.max_outage - self.outage))
 
     def ask(self, hook: EmailVerifyHook) -> BatchStatus | None:
@@ -79,11 +93,11 @@ class BatchWait:
         """
         if self.pause:
             return None
-        if self.max_outage is not None and time.monotonic() < self._not_before:
+        if self.max_outage is not None and self._clock.monotonic() < self._not_before:
             self._give_up(f"{hook.about(self.batch_id)}: the vendor wants to be left alone for longer than that.")
         about = hook.about(self.batch_id)
         if self._started is None:
-            self._started = time.monotonic()
+            self._started = self._clock.monotonic()
             log.info("%s: waiting until it is ready.", about)
         try:
             status = self._answer(hook)
@@ -94,14 +108,14 @@ class BatchWait:
             log.info("%s: waited %.0f s; it is ready.", about, self._waited)
         return status
 
-    def bear(self, error: TransientError) -> None:
+    def record_failure(self, error: TransientError) -> None:
         """
         Count an answer of no use against the budget.
 
         :param error: what there was in place of an answer.
         :raises VendorOutageError: the budget is used up.
         """
-        now = time.monotonic()
+        now = self._clock.monotonic()
         is_first = self._failing_since is None
         if is_first:
             self._failing_since = now
@@ -118,7 +132,7 @@ class BatchWait:
 
     @property
     def _waited(self) -> float:
-        return 0.0 if self._started is None else time.monotonic() - self._started
+        return 0.0 if self._started is None else self._clock.monotonic() - self._started
 
     def _answer(self, hook: EmailVerifyHook) -> BatchStatus | None:
         # Not at module level: DAG files import this module, and Airflow's metrics are not theirs.
@@ -133,7 +147,7 @@ class BatchWait:
                 count("throttled", hook)
             if not was_failing:
                 count("outages", hook)
-            self.bear(error)
+            self.record_failure(error)
             return None
         if was_failing:
             log.info("%s answers again, after %.0f s.", hook.about(self.batch_id), self.outage)

@@ -135,7 +135,7 @@ def prepare(path: Path) -> dict[str, Any]:
 def submit(path: Path, port: int) -> dict[str, Any]:
     """Run the operator, over a state store in memory."""
     from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOperator
-    from airflow_provider_emailverify.steps.submission import ForgetfulStore
+    from airflow_provider_emailverify.steps.state import InMemoryStore
     from airflow_provider_emailverify.storage.destination import open_source
 
     os.environ["AIRFLOW_CONN_SINK"] = json.dumps(
@@ -150,7 +150,7 @@ def submit(path: Path, port: int) -> dict[str, Any]:
     ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=1, xcom_push=lambda **_: None)
     operator = EmailVerifySubmitOperator(task_id="t", source=f"file://{path}", conn_id="sink", check_credits=False)
     idle, clock = peak_mib(), time.perf_counter()
-    batch_ids = operator.execute({"ti": ti, "task_state_store": ForgetfulStore()})  # type: ignore[typeddict-item]
+    batch_ids = operator.execute({"ti": ti, "task_state_store": InMemoryStore()})  # type: ignore[typeddict-item]
     return {"batches": len(batch_ids), "seconds": time.perf_counter() - clock, "mib": peak_mib() - idle}
 
 

@@ -26,7 +26,8 @@ from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOpera
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sandbox.settings import Readings
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
-from airflow_provider_emailverify.steps.submission import BatchNames, ForgetfulStore
+from airflow_provider_emailverify.steps.state import InMemoryStore
+from airflow_provider_emailverify.steps.submission import BatchNames
 from tests.clock import Clock
 from tests.conftest import AWKWARD_KEY
 from tests.unit.lists.test_addresses import AWKWARD
@@ -50,7 +51,7 @@ class Task:
     def __init__(self, source: Path, conn_id: str) -> None:
         self.source = source
         self.conn_id = conn_id
-        self.store = ForgetfulStore()
+        self.store = InMemoryStore()
         self.tries = 0
         self.summary: dict[str, Any] = {}
 
@@ -411,7 +412,7 @@ def test_without_a_state_store_a_second_try_submits_nothing_unless_that_is_wante
 # --- when the task is killed ---
 
 
-class KillingStore(ForgetfulStore):
+class KillingStore(InMemoryStore):
     """Kill the task, as Airflow's signal handler does, when a certain thing is written."""
 
     operator: EmailVerifySubmitOperator

@@ -156,12 +156,17 @@ def poke(store: Store, try_number: int = 1, **arguments: Any) -> bool:
     return made.poke({"ti": ti, "task_state_store": store}).is_done
 
 
-def test_an_outage_is_counted_from_poke_to_poke(
-    sandbox: SandboxServer, connect: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def sensor_clock(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time of all sensors."""
+    monkeypatch.setattr(EmailVerifyBatchSensor, "_clock", clock)
+    return clock
+
+
+def test_an_outage_is_counted_from_poke_to_poke(sandbox: SandboxServer, connect: Any, sensor_clock: Clock) -> None:
     connect("cliova", sandbox.cliova_url)
     sandbox.faults.add(kind="server_error")
-    clock, store = Clock(monkeypatch), Store()
+    clock, store = sensor_clock, Store()
 
     for clock.now in (0, 600, 1200):
         assert not poke(store, max_outage=1500)
@@ -172,11 +177,11 @@ def test_an_outage_is_counted_from_poke_to_poke(
 
 
 def test_an_answer_between_two_pokes_starts_the_budget_anew(
-    sandbox: SandboxServer, connect: Any, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxServer, connect: Any, sensor_clock: Clock
 ) -> None:
     connect("cliova", sandbox.cliova_url)
     sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=1e9)
-    clock, store = Clock(monkeypatch), Store()
+    clock, store = sensor_clock, Store()
 
     for clock.now in (0, 1000, 2000):
         sandbox.faults.add(kind="server_error", times=1)
@@ -185,10 +190,10 @@ def test_an_answer_between_two_pokes_starts_the_budget_anew(
         assert not poke(store, max_outage=1500)
 
 
-def test_a_retry_has_a_budget_of_its_own(sandbox: SandboxServer, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_has_a_budget_of_its_own(sandbox: SandboxServer, connect: Any, sensor_clock: Clock) -> None:
     connect("cliova", sandbox.cliova_url)
     sandbox.faults.add(kind="server_error")
-    clock, store = Clock(monkeypatch), Store()
+    clock, store = sensor_clock, Store()
     poke(store, max_outage=100)
     clock.now = 200
 
@@ -196,12 +201,12 @@ def test_a_retry_has_a_budget_of_its_own(sandbox: SandboxServer, connect: Any, m
 
 
 def test_retry_after_is_kept_from_poke_to_poke(
-    sandbox: SandboxServer, connect: Any, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxServer, connect: Any, sensor_clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect("cliova", sandbox.cliova_url)
     sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=0)
     sandbox.faults.add(kind="rate_limit", retry_after=600, times=1)
-    clock, store = Clock(monkeypatch), Store()
+    clock, store = sensor_clock, Store()
 
     assert not poke(store)
     monkeypatch.setattr("airflow_provider_emailverify.http.rate_limit._accounts", {})  # another process

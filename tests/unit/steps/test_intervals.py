@@ -16,11 +16,11 @@ def status(processed: int | None, total: int | None = 1000) -> BatchStatus:
 
 
 def test_a_lonely_wait_asks_after_its_interval(clock: Clock) -> None:
-    assert all(60 <= Intervals(60).first(1) <= 61 for _ in range(100))
+    assert all(60 <= Intervals(60, clock=clock).first(1) <= 61 for _ in range(100))
 
 
 def test_a_herd_is_spread_over_one_more_interval(clock: Clock) -> None:
-    pauses = [Intervals(60).first(waits) for waits in range(1, 2001)]
+    pauses = [Intervals(60, clock=clock).first(waits) for waits in range(1, 2001)]
 
     assert min(pauses) >= 60
     assert max(pauses) <= 120
@@ -29,7 +29,7 @@ def test_a_herd_is_spread_over_one_more_interval(clock: Clock) -> None:
 
 
 def test_a_young_batch_is_asked_for_at_the_interval(clock: Clock) -> None:
-    intervals = Intervals(60)
+    intervals = Intervals(60, clock=clock)
     clock.now = 20 * 60
 
     assert intervals.next(status(None)) == 60
@@ -37,7 +37,7 @@ def test_a_young_batch_is_asked_for_at_the_interval(clock: Clock) -> None:
 
 
 def test_a_batch_that_takes_long_is_asked_for_less_often(clock: Clock) -> None:
-    intervals, polls = Intervals(60), 0
+    intervals, polls = Intervals(60, clock=clock), 0
 
     while clock.now < 6 * 3600:
         clock.now += intervals.next(status(None))
@@ -48,7 +48,7 @@ def test_a_batch_that_takes_long_is_asked_for_less_often(clock: Clock) -> None:
 
 
 def test_a_long_interval_is_never_shortened(clock: Clock) -> None:
-    intervals = Intervals(3600)
+    intervals = Intervals(3600, clock=clock)
     clock.now = 10**6
 
     assert intervals.next(status(None)) == 3600
@@ -56,7 +56,7 @@ def test_a_long_interval_is_never_shortened(clock: Clock) -> None:
 
 def test_progress_foretells_the_end(clock: Clock) -> None:
     """A batch of one hour at a steady pace: few polls on the way, and news at most one interval late."""
-    intervals, polls = Intervals(10), []
+    intervals, polls = Intervals(10, clock=clock), []
 
     while not polls or polls[-1] < 3600:
         clock.now += intervals.next(status(min(1000, int(clock.now / 3.6))))
@@ -67,7 +67,7 @@ def test_progress_foretells_the_end(clock: Clock) -> None:
 
 
 def test_near_the_end_of_a_long_batch_the_interval_is_short_again(clock: Clock) -> None:
-    intervals = Intervals(10)
+    intervals = Intervals(10, clock=clock)
     intervals.next(status(0))
     clock.now = 6 * 3600
 
@@ -77,7 +77,7 @@ def test_near_the_end_of_a_long_batch_the_interval_is_short_again(clock: Clock) 
 
 @pytest.mark.parametrize(("processed", "total"), [(None, 1000), (5, None), (5, 0), (0, 1000)])
 def test_counts_that_say_nothing_leave_it_to_the_age(clock: Clock, processed: int | None, total: int | None) -> None:
-    intervals = Intervals(10)
+    intervals = Intervals(10, clock=clock)
     intervals.next(status(processed, total))
     clock.now = 4000
 
@@ -85,7 +85,7 @@ def test_counts_that_say_nothing_leave_it_to_the_age(clock: Clock, processed: in
 
 
 def test_a_count_that_falls_starts_anew(clock: Clock) -> None:
-    intervals = Intervals(10)
+    intervals = Intervals(10, clock=clock)
     intervals.next(status(500))
     clock.now = 100
     intervals.next(status(100))

@@ -23,7 +23,7 @@ from airflow_provider_emailverify.steps import metrics, poller
 from airflow_provider_emailverify.steps.poller import poller_of
 from airflow_provider_emailverify.steps.waiting import BatchWait
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
-from tests.clock import Clock
+from tests.clock import Clock, running_clock
 from tests.raw_server import RawServer, respond
 
 STATUS = b'{"code": "SUCCESS", "payload": [{"status": "IN PROGRESS"}]}'
@@ -62,8 +62,9 @@ def busy(raw_server: RawServer) -> RawServer:
 
 
 async def wait_for(conn_id: str, batch_id: str, interval: float, max_outage: float | None = 3600) -> Any:
-    with poller_of(conn_id) as shared:
-        return await shared.wait_for(BatchWait(batch_id, max_outage), interval)
+    clock = running_clock()
+    with poller_of(conn_id, clock=clock) as shared:
+        return await shared.wait_for(BatchWait(batch_id, max_outage, clock=clock), interval)
 
 
 async def run_for(seconds: float, *waits: Any) -> list[asyncio.Task[Any]]:
@@ -259,10 +260,10 @@ def test_an_unchanged_connection_keeps_its_sockets(
 
     async def main() -> list[Any]:
         clients = []
-        with poller_of(conn_id) as shared:
+        with poller_of(conn_id, clock=clock) as shared:
             for _ in range(5):
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(shared.wait_for(BatchWait("b", 60), 30), 70)
+                    await asyncio.wait_for(shared.wait_for(BatchWait("b", 60, clock=clock), 30), 70)
                 assert shared._hook
                 clients.append(shared._hook.client)
         return clients
@@ -470,6 +471,8 @@ def test_the_loop_is_free_while_a_thousand_waits_start_and_are_polled(
         await asyncio.wait(tasks)
 
     asyncio.run(main())
+    while poll_threads():  # they would write into the logs of the next test
+        time.sleep(0.01)
 
     # On an idle machine there are 500 rounds and many more polls; how fast both are is what tests/benchmarks measures.
     assert len(busy.requests) > 50

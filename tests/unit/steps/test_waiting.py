@@ -75,7 +75,7 @@ def test_an_outage_ends_the_wait_when_it_has_lasted_too_long(
     hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock
 ) -> None:
     sandbox.faults.add(kind="server_error")
-    wait = BatchWait("b", 100)
+    wait = BatchWait("b", 100, clock=clock)
 
     assert wait.ask(hook) is None
     clock.now = 99
@@ -87,7 +87,7 @@ def test_an_outage_ends_the_wait_when_it_has_lasted_too_long(
 
 def test_one_useful_answer_starts_the_budget_anew(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock) -> None:
     sandbox.ledger.batch("b").state = "IN PROGRESS"
-    wait = BatchWait("b", 100)
+    wait = BatchWait("b", 100, clock=clock)
 
     for clock.now in (0, 90, 180, 270):
         sandbox.faults.add(kind="reset", times=1)
@@ -102,12 +102,12 @@ def test_a_budget_that_was_used_in_part_is_not_given_back(
     sandbox.faults.add(kind="server_error")
 
     with pytest.raises(VendorOutageError):
-        BatchWait("b", 100, {"failing_since": clock.time() - 101}).ask(hook)
+        BatchWait("b", 100, {"failing_since": clock.time() - 101}, clock=clock).ask(hook)
 
 
 def test_a_wait_without_a_budget_goes_on(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock) -> None:
     sandbox.faults.add(kind="server_error")
-    wait = BatchWait("b", None)
+    wait = BatchWait("b", None, clock=clock)
 
     for clock.now in (0, 1e6):
         assert wait.ask(hook) is None
@@ -115,7 +115,7 @@ def test_a_wait_without_a_budget_goes_on(hook: EmailVerifyHook, sandbox: Sandbox
 
 def test_retry_after_is_kept_to(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock) -> None:
     sandbox.faults.add(kind="rate_limit", retry_after=600, times=1)
-    wait = BatchWait("b", 3600)
+    wait = BatchWait("b", 3600, clock=clock)
 
     assert wait.ask(hook) is None
     assert 590 < wait.pause <= 600
@@ -131,7 +131,7 @@ def test_a_pause_beyond_the_budget_ends_with_the_budget(
     hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock, retry_after: int | str
 ) -> None:
     sandbox.faults.add(kind="server_error", status=503, retry_after=retry_after)
-    wait = BatchWait("b", 3600)
+    wait = BatchWait("b", 3600, clock=clock)
 
     assert wait.ask(hook) is None
     assert 3590 < wait.pause <= 3600
@@ -144,7 +144,7 @@ def test_a_pause_beyond_the_budget_ends_with_the_budget(
 @pytest.mark.parametrize("shape", ["null", "html", "empty", "not_json", "string"])
 def test_garbage_counts_as_no_answer(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock, shape: Any) -> None:
     sandbox.faults.add(kind="wrong_shape", shape=shape)
-    wait = BatchWait("b", 100)
+    wait = BatchWait("b", 100, clock=clock)
 
     assert wait.ask(hook) is None
     clock.now += 1
@@ -155,7 +155,7 @@ def test_an_outage_is_measured_without_the_wall_clock(
     hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock
 ) -> None:
     sandbox.faults.add(kind="server_error")
-    wait = BatchWait("b", 100)
+    wait = BatchWait("b", 100, clock=clock)
     wait.ask(hook)
 
     clock.epoch += 500_000_000

@@ -1,4 +1,4 @@
-"""The whole walk as one call: submit a list, wait for each batch, land its results."""
+"""Verify a list by one call: submit it, wait for each batch, land its results."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import TaskGroup, task, task_group
 from airflow_provider_emailverify.operators.download import EmailVerifyDownloadOperator
 from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOperator
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
+from airflow_provider_emailverify.version_compat import ConcatXComArg, MapXComArg, PlainXComArg, ZipXComArg
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import XComArg
@@ -86,4 +87,87 @@ def verify_emails(
             batch_ids: Any = EmailVerifySubmitOperator(source=cast("str", source), **options).output
         else:
             batch_ids = join(EmailVerifySubmitOperator.partial(**options).expand(source=sources).output)
-        return collect(batch.expand(batch_id=batch_ids), batch_ids)
+        paths_of_batches: Any = collect(batch.expand(batch_id=batch_ids), batch_ids)
+        return GroupResult(paths_of_batches.operator)
+
+
+class _Derived:
+    """
+    Let what is made of a result set its dependencies: by ``map()``, ``zip()``, ``concat()``.
+
+    Airflow's own classes would bind the task that returns the result, and leave the rest of its group out.
+    """
+
+    def map(self, f: Any) -> Any:
+        """Apply a function to each item."""
+        return _derived(super().map(f))  # type: ignore[misc]
+
+    def zip(self, *others: Any, **options: Any) -> Any:
+        """Join the items to those of others, one by one."""
+        return _derived(super().zip(*others, **options))  # type: ignore[misc]
+
+    def concat(self, *others: Any) -> Any:
+        """Append the items of others."""
+        return _derived(super().concat(*others))  # type: ignore[misc]
+
+    @property
+    def _parts(self) -> list[Any]:
+        return [self.arg] if isinstance(self, MapXComArg) else list(self.args)  # type: ignore[attr-defined]
+
+    @property
+    def roots(self) -> list[Any]:
+        """The tasks that come first."""
+        return [task for part in self._parts for task in part.roots]
+
+    @property
+    def leaves(self) -> list[Any]:
+        """The tasks that come last."""
+        return [task for part in self._parts for task in part.leaves]
+
+    def set_upstream(self, other: Any, edge_modifier: Any = None) -> None:
+        """Put tasks before it."""
+        for part in self._parts:
+            part.set_upstream(other, edge_modifier)
+
+    def set_downstream(self, other: Any, edge_modifier: Any = None) -> None:
+        """Put tasks after it."""
+        for part in self._parts:
+            part.set_downstream(other, edge_modifier)
+
+    def update_relative(self, other: Any, upstream: bool = True, edge_modifier: Any = None) -> None:
+        """Be told that a task was put before it or after it."""
+        for part in self._parts:
+            part.update_relative(other, upstream, edge_modifier)
+
+
+class GroupResult(_Derived, PlainXComArg):
+    """Stand for a task's result where it is an argument, and for the task's whole group where it is a dependency."""
+
+    @property
+    def _parts(self) -> list[Any]:
+        return [self.operator.task_group]
+
+    def __getitem__(self, item: str) -> GroupResult:
+        """Return another XCom of the same task."""
+        other: Any = super().__getitem__(item)
+        return GroupResult(self.operator, other.key)
+
+
+class _Mapped(_Derived, MapXComArg):
+    pass
+
+
+class _Zipped(_Derived, ZipXComArg):
+    pass
+
+
+class _Concatenated(_Derived, ConcatXComArg):
+    pass
+
+
+def _derived(arg: Any) -> Any:
+    if isinstance(arg, MapXComArg):
+        return _Mapped(arg.arg, arg.callables)
+    if isinstance(arg, ZipXComArg):
+        return _Zipped(arg.args, fillvalue=arg.fillvalue)
+    return _Concatenated(arg.args)

@@ -24,6 +24,17 @@ except ImportError:  # Airflow 2, whatever mypy sees: the module of the event tr
 
     HAS_ASSET_WATCHERS = False
 
+try:
+    from airflow.sdk.definitions.xcom_arg import ConcatXComArg, MapXComArg, PlainXComArg, ZipXComArg
+except ImportError:  # Airflow 2
+    # Airflow 3, which mypy sees, has nothing of it there.
+    from airflow.models.xcom_arg import (  # type: ignore[attr-defined, no-redef]
+        ConcatXComArg,
+        MapXComArg,
+        PlainXComArg,
+        ZipXComArg,
+    )
+
 #: An asset as an outlet may have it: itself, or by its name or URI.
 ASSETS: tuple[type[Any], ...]
 try:
@@ -37,7 +48,11 @@ __all__ = [
     "ASSETS",
     "HAS_ASSET_WATCHERS",
     "BaseEventTrigger",
+    "ConcatXComArg",
+    "MapXComArg",
+    "PlainXComArg",
     "TaskDeferralError",
+    "ZipXComArg",
     "asset_state_store",
     "never_expire",
     "read_variable",

@@ -66,7 +66,28 @@ def is_wanted():
 with DAG("branch", schedule=None):
     is_wanted() >> verify_emails(
         source="file://{folder}/list.csv", conn_id="{vendor}_default", destination="file://{folder}/out/"
-    ).operator.task_group.children["verify_emails.submit"]
+    )
+"""
+EXPORT = """
+from pathlib import Path
+
+@task
+def export():
+    Path("{folder}/list.csv").write_text("id,Email\\n1,new@example.com\\n")
+
+@task
+def use(path):
+    return path
+
+with DAG("export", schedule=None):
+    paths = verify_emails(
+        source="file://{folder}/list.csv",
+        conn_id="{vendor}_default",
+        destination="file://{folder}/out/",
+        wait={{"poke_interval": 0.1}},
+    )
+    export() >> paths
+    use.expand(path=paths.map(lambda path: path.upper()))
 """
 
 
@@ -168,6 +189,18 @@ def test_a_walk_that_a_branch_skips_is_skipped_to_its_end(
         "verify_emails.paths": "skipped",
     }
     assert sandbox.ledger.count() == 0
+
+
+def test_a_list_that_a_task_exports_is_read_after_that_task(
+    run_dag: Callable[..., Any], sandbox: SandboxServer, vendor: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "list.csv", ["old@example.com"])
+
+    outcomes = run_dag(HEAD + EXPORT.format(folder=tmp_path, vendor=vendor), "export")
+
+    assert sandbox.ledger.charged() == {"new@example.com": 1}
+    (path,) = outcomes["verify_emails.paths"].xcoms["return_value"]
+    assert outcomes["use"].xcoms["return_value"] == path.upper()
 
 
 @pytest.mark.parametrize(

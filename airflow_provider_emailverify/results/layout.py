@@ -33,6 +33,7 @@ class VendorFile:
     :param media_type: the media type of the vendor's format.
     :param length_known: the answer said where it ends; if not, only its content can tell whether it was cut.
     :param expected_rows: how many rows the vendor announced; None when it does not say.
+    :param fetched_at: when that began, as :func:`.schema.utc_text` writes it.
     """
 
     batch_id: str
@@ -41,6 +42,7 @@ class VendorFile:
     media_type: str
     length_known: bool = True
     expected_rows: int | None = None
+    fetched_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emailverify.results.row_writer import ResultWriter
-from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, SCHEMA_VERSION, Finding, Row
+from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, SCHEMA_VERSION, Finding, Origin, Row
 
 if TYPE_CHECKING:
     import pyarrow
@@ -20,17 +20,17 @@ _ROW_GROUP_ROWS = 65_536
 
 
 class ParquetWriter(ResultWriter):
-    """Write Parquet: words as dictionaries, flags as booleans, zstd; schema version and vendor in its metadata."""
+    """Write Parquet in zstd: words as dictionaries, flags as booleans, times; version and vendor in its metadata."""
 
     media_type = "application/vnd.apache.parquet"
 
-    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
-        super().__init__(spool, vendor, batch_id)
+    def __init__(self, spool: Spool, origin: Origin) -> None:
+        super().__init__(spool, origin)
         import pyarrow as pa
         from pyarrow.parquet import ParquetWriter as ArrowWriter
 
         self._pa = pa
-        self._schema = arrow_schema(vendor)
+        self._schema = arrow_schema(origin.vendor)
         self._start_row_group()
         self._sink = _Sink(spool)
         self._arrow = ArrowWriter(
@@ -46,7 +46,7 @@ class ParquetWriter(ResultWriter):
 
         :param finding: what it says.
         """
-        values = finding.as_dict(self.vendor, self.batch_id).values()
+        values = finding.as_dict(self.origin).values()
         return [str(value).lower() if isinstance(value, bool) else value for value in values]
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -124,6 +124,9 @@ def arrow_schema(vendor: str) -> pyarrow.Schema:
     def type_of(name: str) -> pyarrow.DataType:
         if name in FLAGS:
             return pa.bool_()
+        if name == "verified_at":
+            # Parquet has no whole seconds, and this is the unit that every warehouse takes for a point in time.
+            return pa.timestamp("us", tz="UTC")
         return pa.string() if name == "email" else pa.dictionary(pa.int32(), pa.string())
 
     return pa.schema(

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS
-from airflow_provider_emailverify.results.schema import Finding, Row
+from airflow_provider_emailverify.results.schema import Finding, Origin, Row
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.storage.spool import Spool
@@ -21,17 +21,15 @@ class ResultWriter(ABC):
     After its ``with`` block it writes nothing more, whatever happened in it.
 
     :param spool: where the bytes go, empty.
-    :param vendor: the vendor's connection type.
-    :param batch_id: the vendor's identifier of the batch.
+    :param origin: where the rows come from that do not say so themselves.
     """
 
     media_type: ClassVar[str]
 
-    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
+    def __init__(self, spool: Spool, origin: Origin) -> None:
         self.spool = spool
         spool.media_type = self.media_type
-        self.vendor = vendor
-        self.batch_id = batch_id
+        self.origin = origin
         self.rendered = lru_cache(maxsize=MOST_FINDINGS)(self.render)
 
     @abstractmethod

@@ -8,6 +8,7 @@ among millions of rows, so readers make each one once and writers format each on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 #: Raised when a column is renamed or removed, or a word changes its meaning. New columns go to the end.
@@ -69,9 +70,34 @@ COLUMNS: dict[str, str] = {
     "mailbox_full": "The mailbox is full",
     "disabled": "The mailbox is switched off",
     "spam_trap": "The address may be a spam trap",
+    "verified_at": "When the vendor's answer was fetched, in UTC",
 }
 #: The columns that are true, false, or null when the vendor does not say.
-FLAGS: tuple[str, ...] = tuple(COLUMNS)[6:]
+FLAGS: tuple[str, ...] = tuple(COLUMNS)[6:-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """
+    Where an answer comes from.
+
+    :param vendor: the vendor's connection type.
+    :param batch_id: the vendor's identifier of the batch.
+    :param verified_at: when the answer was fetched, as :func:`utc_text` writes it; None if nobody knows.
+    """
+
+    vendor: str
+    batch_id: str
+    verified_at: str | None = None
+
+
+def utc_text(seconds: float) -> str:
+    """
+    Return a time as the column ``verified_at`` holds it, such as ``2026-11-26T09:30:00Z``; later ones sort after it.
+
+    :param seconds: since the epoch; fractions are cut off.
+    """
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,6 +108,7 @@ class Finding:
     Findings are compared by identity, which makes them quick to look up; compare :meth:`as_dict` instead.
 
     :param known: False when the vendor's word is none that we know; the verdict is then ``unknown``.
+    :param origin: where it comes from, if that is not where the other rows of its file come from.
     """
 
     verdict: Verdict
@@ -101,21 +128,23 @@ class Finding:
     disabled: bool | None = None
     spam_trap: bool | None = None
     known: bool = True
+    origin: Origin | None = None
 
-    def as_dict(self, vendor: str, batch_id: str) -> dict[str, str | bool | None]:
+    def as_dict(self, origin: Origin) -> dict[str, str | bool | None]:
         """
         Return every column but ``email``, in order, as primitives.
 
-        :param vendor: the vendor's connection type.
-        :param batch_id: the vendor's identifier of the batch.
+        :param origin: where it comes from, unless it says so itself.
         """
+        origin = self.origin or origin
         return {
             "verdict": self.verdict.value,
             "reason": self.reason.value,
-            "vendor": vendor,
+            "vendor": origin.vendor,
             "vendor_status": self.vendor_status,
-            "batch_id": batch_id,
+            "batch_id": origin.batch_id,
             **{name: getattr(self, name) for name in FLAGS},
+            "verified_at": origin.verified_at,
         }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emailverify.formats.csv_file import outline_csv
 from airflow_provider_emailverify.results.row_writer import ResultWriter
-from airflow_provider_emailverify.results.schema import COLUMNS, Finding, Row
+from airflow_provider_emailverify.results.schema import COLUMNS, Finding, Origin, Row
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.storage.spool import Spool
@@ -29,8 +29,8 @@ class CsvWriter(ResultWriter):
     media_type = "text/csv"
     _odd = re.compile(r'[",\r\n]').search
 
-    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
-        super().__init__(spool, vendor, batch_id)
+    def __init__(self, spool: Spool, origin: Origin) -> None:
+        super().__init__(spool, origin)
         spool.write(_csv_line(COLUMNS).encode())
 
     def render(self, finding: Finding) -> str:
@@ -39,7 +39,7 @@ class CsvWriter(ResultWriter):
 
         :param finding: what it says.
         """
-        values = finding.as_dict(self.vendor, self.batch_id).values()
+        values = finding.as_dict(self.origin).values()
         return _csv_line(["", *(str(value).lower() if isinstance(value, bool) else value for value in values)])
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -71,8 +71,8 @@ class JsonLinesWriter(ResultWriter):
 
     media_type = "application/x-ndjson"
 
-    def __init__(self, spool: Spool, vendor: str, batch_id: str) -> None:
-        super().__init__(spool, vendor, batch_id)
+    def __init__(self, spool: Spool, origin: Origin) -> None:
+        super().__init__(spool, origin)
         self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
     def render(self, finding: Finding) -> str:
@@ -81,7 +81,7 @@ class JsonLinesWriter(ResultWriter):
 
         :param finding: what it says.
         """
-        return f",{self._encode(finding.as_dict(self.vendor, self.batch_id))[1:]}\n"
+        return f",{self._encode(finding.as_dict(self.origin))[1:]}\n"
 
     def write(self, rows: Sequence[Row]) -> None:
         """

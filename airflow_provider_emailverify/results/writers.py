@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from airflow_provider_emailverify.exceptions import InvalidRequestError, StorageError
 from airflow_provider_emailverify.results.parquet_writer import ParquetWriter
 from airflow_provider_emailverify.results.row_writer import ResultWriter
-from airflow_provider_emailverify.results.schema import Row, Verdict
+from airflow_provider_emailverify.results.schema import Origin, Row, Verdict
 from airflow_provider_emailverify.results.tally import Tally
 from airflow_provider_emailverify.results.text_writers import CsvWriter, JsonLinesWriter
 
@@ -42,16 +42,15 @@ def check_format(result_format: str) -> None:
         raise InvalidRequestError("Parquet needs pyarrow: pip install 'airflow-provider-emailverify[parquet]'.")
 
 
-def open_writer(result_format: str, spool: Spool, vendor: str, batch_id: str) -> ResultWriter:
+def open_writer(result_format: str, spool: Spool, origin: Origin) -> ResultWriter:
     """
     Return a writer.
 
     :param result_format: ``csv``, ``jsonl`` or ``parquet``.
     :param spool: where the bytes go, empty.
-    :param vendor: the vendor's connection type.
-    :param batch_id: the vendor's identifier of the batch.
+    :param origin: where the rows come from that do not say so themselves.
     """
-    return _WRITERS[result_format](spool, vendor, batch_id)
+    return _WRITERS[result_format](spool, origin)
 
 
 def in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from airflow_provider_emailverify.http.client import WORTH_REPEATING
 from airflow_provider_emailverify.http.retries import retrying
 from airflow_provider_emailverify.results.layout import Maps, VendorFile
 from airflow_provider_emailverify.results.report import render_report
-from airflow_provider_emailverify.results.schema import Verdict
+from airflow_provider_emailverify.results.schema import Origin, Verdict, utc_text
 from airflow_provider_emailverify.results.tally import Tally
 from airflow_provider_emailverify.results.writers import check_format, open_writer, write_rows
 from airflow_provider_emailverify.storage.destination import Destination
@@ -222,6 +223,7 @@ def land(hook: EmailVerifyHook, batch_id: str, destination: Destination, options
 
 def _fetch(hook: EmailVerifyHook, batch_id: str, download_options: Any, spools: Spools) -> tuple[VendorFile, Spool]:
     """Download the vendor's bytes into a spool."""
+    fetched_at = utc_text(time.time())
     with hook.download_results(batch_id, download_options) as download:
         spool = spools.open("vendor", download.media_type)
         for chunk in download.body:
@@ -233,6 +235,7 @@ def _fetch(hook: EmailVerifyHook, batch_id: str, download_options: Any, spools: 
         media_type=download.media_type,
         length_known=download.body.is_measured,
         expected_rows=download.expected_rows,
+        fetched_at=fetched_at,
     )
     return file, spool
 
@@ -255,9 +258,10 @@ def _land_rows(hook: EmailVerifyHook, file: VendorFile, spool: Spool, spools: Sp
     verdicts = options.kept_verdicts()
     names = [verdict.value for verdict in Verdict if verdict in verdicts] if options.split_by_verdict else [""]
     extension = options.output_format
+    origin = Origin(vendor=hook.conn_type, batch_id=file.batch_id, verified_at=file.fetched_at)
     writers, results = [], []
     for name in names:
-        writer = open_writer(extension, spools.open(f"results {name}", ""), hook.conn_type, file.batch_id)
+        writer = open_writer(extension, spools.open(f"results {name}", ""), origin)
         writers.append((writer, frozenset({Verdict(name)}) if name else verdicts))
         results.append(ResultFile(name, paths.results(name, extension), writer.spool))
 

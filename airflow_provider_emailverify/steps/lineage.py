@@ -28,8 +28,9 @@ def lineage(landed: Landed) -> Any:
 
     facets: dict[str, Any] = {}
     if "schema_version" in landed.summary:
+        types = {**dict.fromkeys(FLAGS, "boolean"), "verified_at": "timestamp"}
         fields = [
-            SchemaDatasetFacetFields(name=name, type="boolean" if name in FLAGS else "string", description=text)
+            SchemaDatasetFacetFields(name=name, type=types.get(name, "string"), description=text)
             for name, text in COLUMNS.items()
         ]
         facets["schema"] = SchemaDatasetFacet(fields=fields)

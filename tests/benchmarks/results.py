@@ -37,17 +37,18 @@ def ours(result_format: str) -> Callable[[Path, Path], Run]:
         os.environ["AIRFLOW_CONN_PROOFY_DEFAULT"] = json.dumps({"conn_type": "proofy", "password": KEY})
         from airflow_provider_emailverify.hooks.proofy import ProofyHook
         from airflow_provider_emailverify.results.layout import VendorFile
-        from airflow_provider_emailverify.results.schema import Verdict
+        from airflow_provider_emailverify.results.schema import Origin, Verdict
         from airflow_provider_emailverify.results.tally import Tally
         from airflow_provider_emailverify.results.writers import open_writer, write_rows
         from airflow_provider_emailverify.storage.spool import Spool
 
         hook = ProofyHook()
+        origin = Origin(vendor="proofy", batch_id="b", verified_at="2026-11-26T09:30:00Z")
         _ = hook.client
         spool = Spool(folder, "bench")
         if result_format == "parquet":  # so that what it imports is there before the clock starts
             warm_up = Spool(folder, "warm up")
-            write_rows([], [(open_writer("parquet", warm_up, "proofy", "b"), frozenset(Verdict))], Tally())
+            write_rows([], [(open_writer("parquet", warm_up, origin), frozenset(Verdict))], Tally())
             warm_up.close()
 
         def run() -> dict[str, Any]:
@@ -55,7 +56,7 @@ def ours(result_format: str) -> Callable[[Path, Path], Run]:
             with source.open("rb", buffering=0) as file:
                 results = VendorFile(batch_id="b", about="b", content=file, media_type="application/json")
                 rows = hook.read_results(results)
-                writer = open_writer(result_format, spool, "proofy", "b")
+                writer = open_writer(result_format, spool, origin)
                 write_rows(rows, [(writer, frozenset(Verdict))], tally)
             size = spool.size
             spool.close()

@@ -11,7 +11,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from airflow_provider_emailverify.exceptions import IncompleteResponseError
 from airflow_provider_emailverify.operators.download import EmailVerifyDownloadOperator
 from airflow_provider_emailverify.results.report import render_report
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from airflow_provider_emailverify.steps import landing
 from tests.raw_server import Behaviour, RawServer, respond
 from tests.unit.operators.test_download import Ti
 
@@ -237,6 +240,22 @@ def test_a_parquet_file_can_be_read_whose_first_attempt_was_cut(
 
     assert landing.summary["rows"] == 100
     assert read_table(landing.result.removeprefix("file://")).column("email").to_pylist() == emails
+
+
+@pytest.mark.parametrize("output_format", ["csv", "parquet"])
+def test_all_rows_tell_when_the_fetch_that_brought_them_began(
+    vendors: SandboxServer, tmp_path: Path, connect: Any, monkeypatch: pytest.MonkeyPatch, output_format: str
+) -> None:
+    clock = iter([1_795_685_000.0, 1_795_685_400.9, 0.0])  # of two attempts, and no more
+    monkeypatch.setattr(landing, "time", SimpleNamespace(time=lambda: next(clock)))
+    connect("proofy", vendors.proofy_url, max_attempts=2)
+    vendors.faults.add(operation="download", kind="truncate", keep=0.6, encoding="chunked", times=1)
+
+    path = Landing(tmp_path, output_format=output_format).result.removeprefix("file://")
+
+    found = {row["verified_at"] for row in (read_table(path).to_pylist() if output_format == "parquet" else read(path))}
+    began = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
+    assert found == ({began} if output_format == "parquet" else {"2026-11-26T09:30:00Z"})
 
 
 def answers_without_length(rows: int, total: int) -> list[Behaviour]:

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,13 @@ import pytest
 
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.results.layout import Maps, VendorFile
-from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Row, Verdict
+from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Origin, Row, Verdict
 from airflow_provider_emailverify.results.tally import Tally
 from airflow_provider_emailverify.results.writers import open_writer, write_rows
 from airflow_provider_emailverify.storage.spool import Spool
 
 Read = Callable[..., list[dict[str, Any]]]
+ORIGIN = Origin(vendor="proofy", batch_id="b-1", verified_at="2026-11-26T09:30:00Z")
 
 
 @pytest.fixture
@@ -43,14 +46,14 @@ def read(connect: Callable[..., str]) -> Read:
 
 def as_record(row: Row, vendor: str = "proofy") -> dict[str, Any]:
     email, finding = row
-    return {"email": email, **finding.as_dict(vendor, "b-1")}
+    return {"email": email, **finding.as_dict(replace(ORIGIN, vendor=vendor))}
 
 
 def written(rows: Iterable[Row], result_format: str, folder: Path) -> bytes:
     """Return a file of rows."""
     spool = Spool(folder, "test")
     try:
-        write_rows(rows, [(open_writer(result_format, spool, "proofy", "b-1"), frozenset(Verdict))], Tally())
+        write_rows(rows, [(open_writer(result_format, spool, ORIGIN), frozenset(Verdict))], Tally())
         return spool.rewound().read()
     finally:
         spool.close()
@@ -62,12 +65,17 @@ def read_back(content: bytes, result_format: str) -> list[dict[str, Any]]:
         from pyarrow import BufferReader
         from pyarrow.parquet import read_table
 
-        return read_table(BufferReader(content)).to_pylist()
+        return [_from_parquet(record) for record in read_table(BufferReader(content)).to_pylist()]
     if result_format == "jsonl":
         return [json.loads(line) for line in content.decode().split("\n")[:-1]]
     table = list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
     assert table[0] == list(COLUMNS)
     return [_from_csv(dict(zip(COLUMNS, line, strict=True))) for line in table[1:]]
+
+
+def _from_parquet(record: dict[str, Any]) -> dict[str, Any]:
+    moment: datetime | None = record["verified_at"]
+    return {**record, "verified_at": moment and moment.isoformat().replace("+00:00", "Z")}
 
 
 def _from_csv(record: dict[str, str]) -> dict[str, Any]:

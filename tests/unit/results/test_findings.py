@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.hooks import cliova, proofy
 from airflow_provider_emailverify.results.findings import Findings, compact, flag
-from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Reason, Verdict
+from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Origin, Reason, Verdict
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_half_a_character_in_a_word_does_not_reach_the_file() -> None:
 
 
 def test_every_column_of_a_finding_is_in_the_schema_and_in_order() -> None:
-    record = Findings(proofy._WORDS).make("valid").as_dict("proofy", "b-1")
+    record = Findings(proofy._WORDS).make("valid").as_dict(Origin(vendor="proofy", batch_id="b-1"))
 
     assert ["email", *record] == list(COLUMNS)
-    assert list(record)[-len(FLAGS) :] == list(FLAGS)
+    assert list(record)[-len(FLAGS) - 1 :] == [*FLAGS, "verified_at"]

@@ -81,6 +81,7 @@ def test_the_published_rows_of_proofy_are_those_that_one_would_write_by_hand(rea
             "mailbox_full": False,
             "disabled": False,
             "spam_trap": False,
+            "verified_at": "2026-11-26T09:30:00Z",
         }
         for email in ("support@proofy.io", "team@proofy.io")
     ]

@@ -16,23 +16,25 @@ from hypothesis import strategies as st
 
 from airflow_provider_emailverify.exceptions import IncompleteResponseError, InvalidRequestError, StorageError
 from airflow_provider_emailverify.results import parquet_writer, writers
-from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Finding, Reason, Row, Verdict
+from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Finding, Origin, Reason, Row, Verdict, utc_text
 from airflow_provider_emailverify.results.tally import Tally
 from airflow_provider_emailverify.results.writers import check_format, open_writer, write_rows
 from airflow_provider_emailverify.storage.spool import Spool
-from tests.unit.results.conftest import as_record, read_back, written
+from tests.unit.results.conftest import ORIGIN, as_record, read_back, written
 
 FORMATS = ["csv", "jsonl", "parquet"]
 REPRODUCIBLE = settings(
     derandomize=True, deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+TIMES = st.integers(0, 4_000_000_000).map(utc_text)
 FINDINGS = st.builds(
     Finding,
     verdict=st.sampled_from(Verdict),
     reason=st.sampled_from(Reason),
     vendor_status=st.none() | TEXT,
     **dict.fromkeys(FLAGS, st.sampled_from([True, False, None])),
+    origin=st.none() | st.builds(Origin, vendor=TEXT, batch_id=TEXT, verified_at=st.none() | TIMES),
 )
 ROWS = st.lists(FINDINGS, min_size=1, max_size=4).flatmap(
     lambda findings: st.lists(st.tuples(st.none() | TEXT, st.sampled_from(findings)), max_size=20)
@@ -64,8 +66,8 @@ def test_csv_is_what_the_readme_shows(tmp_path: Path) -> None:
 
     assert content.decode() == (
         ",".join(COLUMNS) + "\r\n"
-        "support@proofy.io,deliverable,accepted,proofy,valid,b-1,,,,,,,,true,,,,,\r\n"
-        ",unknown,other,proofy,gold,b-1,,,,,,,,,,,,,\r\n"
+        "support@proofy.io,deliverable,accepted,proofy,valid,b-1,,,,,,,,true,,,,,,2026-11-26T09:30:00Z\r\n"
+        ",unknown,other,proofy,gold,b-1,,,,,,,,,,,,,,2026-11-26T09:30:00Z\r\n"
     )
 
 
@@ -93,6 +95,7 @@ def test_parquet_has_proper_types_compression_and_a_schema_that_explains_itself(
     for name in ("verdict", "reason", "vendor", "vendor_status", "batch_id"):
         assert schema.field(name).type == pa.dictionary(pa.int32(), pa.string())
     assert {schema.field(name).type for name in FLAGS} == {pa.bool_()}
+    assert schema.field("verified_at").type == pa.timestamp("us", tz="UTC")
     assert {name: schema.field(name).metadata[b"description"].decode() for name in COLUMNS} == COLUMNS
     columns = [file.metadata.row_group(0).column(number) for number in range(len(COLUMNS))]
     assert {column.compression for column in columns} == {"ZSTD"}
@@ -121,8 +124,8 @@ def test_each_file_gets_its_verdicts_and_all_rows_are_counted(tmp_path: Path) ->
     spools = [Spool(tmp_path, name) for name in ("a", "b")]
     tally = Tally(expected=5)
     files = [
-        (open_writer("jsonl", spools[0], "proofy", "b-1"), frozenset({Verdict.DELIVERABLE})),
-        (open_writer("jsonl", spools[1], "proofy", "b-1"), frozenset({Verdict.UNKNOWN, Verdict.RISKY})),
+        (open_writer("jsonl", spools[0], ORIGIN), frozenset({Verdict.DELIVERABLE})),
+        (open_writer("jsonl", spools[1], ORIGIN), frozenset({Verdict.UNKNOWN, Verdict.RISKY})),
     ]
 
     counts = write_rows([("a@example.com", DELIVERABLE), (None, UNKNOWN), (None, DELIVERABLE)], files, tally)
@@ -147,7 +150,7 @@ def test_a_file_that_lost_rows_on_the_disk_is_noticed(
     tmp_path: Path, result_format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = Spool(tmp_path, "test")
-    writer = open_writer(result_format, spool, "proofy", "b-1")
+    writer = open_writer(result_format, spool, ORIGIN)
     kept = written([("a@example.com", DELIVERABLE)], result_format, tmp_path)
     close = writer.close
 
@@ -173,7 +176,7 @@ def test_a_writer_that_was_left_by_an_error_writes_nothing_more(tmp_path: Path, 
 
     spool = Spool(tmp_path, "test")
     try:
-        write_rows(cut(), [(open_writer(result_format, spool, "proofy", "b-1"), frozenset(Verdict))], Tally())
+        write_rows(cut(), [(open_writer(result_format, spool, ORIGIN), frozenset(Verdict))], Tally())
     except IncompleteResponseError as error:  # its traceback keeps the writer alive
         before = spool.size
         del error

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.exceptions import BatchFailedError, BatchNotReadyError, InvalidRequestError
 
 
 class BatchState(StrEnum):
@@ -89,3 +89,34 @@ def quote_batch_id(batch_id: str) -> str:
     quoted = quote(batch_id, safe="")
     # "." and ".." would be resolved away on the road, and their dots are never quoted by the library.
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
+
+
+def require_ready(status: BatchStatus, about: str) -> None:
+    """
+    Refuse results of a batch that is not ready.
+
+    :param status: what the vendor says of the batch.
+    :param about: how messages call the batch.
+    :raises BatchFailedError: it failed or was cancelled.
+    :raises BatchNotReadyError: it is not ready yet.
+    """
+    error = BatchFailedError if status.state.is_final else BatchNotReadyError
+    if status.state is not BatchState.READY:
+        raise error(f"{about}: its status is {status.vendor_status!r}. {error.advice}")
+
+
+def check_emails(emails: Sequence[str], most: int | None, vendor: str) -> None:
+    """
+    Refuse a list that cannot be one batch.
+
+    :param emails: the addresses.
+    :param most: how many a batch of the vendor takes; None for any number.
+    :param vendor: how messages call the vendor.
+    :raises InvalidRequestError: no list of addresses, an empty one, or more than ``most``.
+    """
+    if isinstance(emails, str) or not all(isinstance(email, str) and email for email in emails):
+        raise InvalidRequestError("A batch is a list of addresses, each a non-empty str.")
+    if not emails:
+        raise InvalidRequestError("A batch needs at least one address.")
+    if most and len(emails) > most:
+        raise InvalidRequestError(f"{vendor} takes {most:,} addresses a batch, not {len(emails):,}; split them.")

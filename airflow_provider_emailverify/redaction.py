@@ -55,12 +55,13 @@ class Redactor:
     """
     Replace a secret, however it is spelled, and every e-mail address in a text.
 
-    :param secret: the key to hide.
+    :param secrets: the key to hide, and what else gives it away.
     """
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, *secrets: str) -> None:
+        spellings = (spelling for secret in secrets for spelling in renderings(secret))
         # Percent escapes may be in either case, hence IGNORECASE.
-        self._secret = re.compile("|".join(map(re.escape, renderings(secret))), re.IGNORECASE)
+        self._secret = re.compile("|".join(map(re.escape, spellings)), re.IGNORECASE)
 
     def __call__(self, text: str, limit: int = 300) -> str:
         """

@@ -54,6 +54,8 @@ __all__ = [
     "TaskDeferralError",
     "ZipXComArg",
     "asset_state_store",
+    "form_behaviour",
+    "form_widgets",
     "never_expire",
     "read_variable",
     "task_state_store",
@@ -97,3 +99,39 @@ def read_variable(key: str) -> Any:
     from airflow.sdk import Variable
 
     return Variable.get(key, default=[], deserialize_json=True)
+
+
+def form_behaviour(form: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return what ``get_ui_field_behaviour`` of a hook returns; Airflow 3.2 and later read the metadata instead.
+
+    :param form: the connection's form, in the words of the metadata.
+    """
+    return {name.replace("-", "_"): value for name, value in form["ui-field-behaviour"].items()}
+
+
+def form_widgets(form: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return what ``get_connection_form_widgets`` of a hook returns; Airflow 3.2 and later read the metadata instead.
+
+    Airflow 2 knows fields of text, whole numbers and booleans; what is typed is checked when it is read.
+
+    :param form: the connection's form, in the words of the metadata.
+    """
+    try:
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import IntegerField, StringField
+        from wtforms.validators import NumberRange, Optional
+    except ImportError:  # Airflow 3 without its old web views
+        return {}
+
+    def widget(field: dict[str, Any]) -> Any:
+        is_whole = "integer" in field["schema"]["type"]
+        return (IntegerField if is_whole else StringField)(
+            field["label"],
+            description=field["description"],
+            validators=[Optional(), *([NumberRange(min=field["schema"]["minimum"])] if is_whole else [])],
+            widget=BS3TextFieldWidget(),
+        )
+
+    return {name: widget(field) for name, field in form["conn-fields"].items()}

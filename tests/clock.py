@@ -30,7 +30,7 @@ class Clock:
         self.now = 0.0
         self.epoch = time.time()
         self._busy = 0
-        monkeypatch.setattr(rate_limit, "time", self)
+        monkeypatch.setattr(rate_limit, "_limits", rate_limit.AccountLimits(clock=self))
         clock = self
 
         class CountedPool(ThreadPoolExecutor):

@@ -53,7 +53,7 @@ def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
 @pytest.fixture(autouse=True)
 def rested_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     """No turns and no pauses left over from other tests, which use the same key."""
-    monkeypatch.setattr(rate_limit, "_accounts", {})
+    monkeypatch.setattr(rate_limit, "_limits", rate_limit.AccountLimits())
 
 
 @pytest.fixture

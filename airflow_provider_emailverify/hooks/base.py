@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_state, quote_batch_id
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, check_emails, parse_state, quote_batch_id
+from airflow_provider_emailverify.connections import EXTRAS, ConnectionSettings, connection_form
 from airflow_provider_emailverify.exceptions import (
-    BatchFailedError,
-    BatchNotReadyError,
     EmailVerifyError,
-    InvalidRequestError,
     UnexpectedResponseError,
     UnsupportedOperationError,
 )
-from airflow_provider_emailverify.hooks.connected import ConnectedHook
+from airflow_provider_emailverify.hooks.account import Account, find_hook
+from airflow_provider_emailverify.http.auth import Site
+from airflow_provider_emailverify.http.errors import ErrorRules
+from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.results.layout import Layout, Maps, ResultReader, VendorFile, parse_options
+from airflow_provider_emailverify.version_compat import form_behaviour, form_widgets
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.formats.json_file import JsonDocument
+    from airflow_provider_emailverify.http.client import VendorClient
     from airflow_provider_emailverify.http.transport import ResponseBody
     from airflow_provider_emailverify.results.schema import Row
 
@@ -41,7 +48,7 @@ class Download:
     expected_rows: int | None = None
 
 
-class EmailVerifyHook(ConnectedHook):
+class EmailVerifyHook(BaseHook):
     """
     Talk to one vendor through one Airflow connection.
 
@@ -49,9 +56,22 @@ class EmailVerifyHook(ConnectedHook):
     :meth:`download_results`, and of the other calls those that the vendor has. Nothing is read and nothing is sent
     before the first call.
 
+    A ``batch_id`` is the vendor's identifier of a batch, whatever the vendor calls it.
+
     :param conn_id: the Airflow connection; Password holds the key, Host may replace the base URL.
     """
 
+    conn_name_attr: str = "conn_id"
+    #: How Airflow calls the vendor: in connections, in the UI, and by default.
+    conn_type: str
+    hook_name: str
+    default_conn_name: str
+    #: Where the vendor's API is, where it takes the key, and how many requests a minute it allows.
+    site: ClassVar[Site]
+    #: The names that a connection's Extra may hold.
+    extras: ClassVar[frozenset[str]] = EXTRAS
+    #: How the vendor says that something went wrong.
+    errors: ClassVar[ErrorRules] = ErrorRules()
     #: The page where a person reads on about a batch: the batch itself, with ``{id}``, or the vendor's documentation.
     batch_page: ClassVar[str | None] = None
     #: Addresses in one batch at most; None when the vendor documents no limit.
@@ -64,6 +84,71 @@ class EmailVerifyHook(ConnectedHook):
     layout: ClassVar[Layout | None] = None
     #: The frozen dataclass of what a user can choose of a download; None if there is nothing to choose.
     download_options: ClassVar[type[Any] | None] = None
+
+    def __init__(self, conn_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id or self.default_conn_name
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Give a vendor's class the form's methods as its own: before 3.2, Airflow does not look at its parents."""
+        super().__init_subclass__(**kwargs)
+        for name in ("get_ui_field_behaviour", "get_connection_form_widgets"):
+            if name not in cls.__dict__ and hasattr(cls, "site"):
+                setattr(cls, name, classmethod(getattr(cls, name).__func__))
+
+    @classmethod
+    def get_hook(cls, conn_id: str, hook_params: dict[str, Any] | None = None) -> Self:
+        """
+        Return the hook of the vendor that the connection's type names.
+
+        :param conn_id: the Airflow connection.
+        :param hook_params: keyword arguments for the hook's constructor.
+        :raises ConnectionConfigError: no such connection, or one of a type that is no e-mail verification vendor.
+        """
+        return find_hook(cls, conn_id, hook_params)
+
+    def get_conn(self) -> VendorClient:
+        """
+        Return the client of this connection, made on first use.
+
+        :raises ConnectionConfigError: the connection is missing or cannot be used.
+        """
+        return self.client
+
+    @cached_property
+    def account(self) -> Account:
+        """The account that the connection describes."""
+        return Account(self.conn_id, self)
+
+    @property
+    def settings(self) -> ConnectionSettings:
+        """What the connection says, read on first use."""
+        return self.account.settings
+
+    @cached_property
+    def client(self) -> VendorClient:
+        """The client of the account, made on first use."""
+        return self.account.client
+
+    def with_policy(self, policy: CallPolicy) -> Self:
+        """
+        Return a copy whose client sends requests by another policy. It shares the connections and the rate limit.
+
+        :param policy: how often a request is sent, and whether it waits for the rate limit.
+        """
+        other = copy.copy(self)
+        other.client = self.client.with_policy(policy)
+        return other
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return how the connection's form behaves, for Airflow before 3.2."""
+        return form_behaviour(connection_form(cls.site.base_url, cls.extras))
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the fields of the connection's form, for Airflow before 3.2."""
+        return form_widgets(connection_form(cls.site.base_url, cls.extras))
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -96,7 +181,6 @@ class EmailVerifyHook(ConnectedHook):
         """
         Ask how far a batch is.
 
-        :param batch_id: the vendor's identifier of the batch.
         :raises BatchNotFoundError: the vendor does not know it.
         :raises TransientError: no useful answer this time.
         """
@@ -106,8 +190,7 @@ class EmailVerifyHook(ConnectedHook):
         """
         Open the results of a ready batch.
 
-        :param batch_id: the vendor's identifier of the batch.
-        :param options: an instance of :attr:`download_options`; None for the defaults.
+        :param options: an instance of :attr:`download_options`; None for its defaults.
         :raises BatchNotReadyError: they are not there yet.
         """
 
@@ -135,10 +218,8 @@ class EmailVerifyHook(ConnectedHook):
 
     def check_document(self, file: VendorFile, document: JsonDocument) -> None:
         """
-        Raise what the vendor says of itself in a JSON document, beside its rows.
+        Raise what the vendor says of itself in a JSON document that was read to its end, beside its rows.
 
-        :param file: what was downloaded.
-        :param document: its content, read to the end.
         :raises EmailVerifyError: the document is an error.
         """
         self.client.check(200, document.values, file.about, file.batch_id)
@@ -151,7 +232,6 @@ class EmailVerifyHook(ConnectedHook):
         """
         Stop a batch.
 
-        :param batch_id: the vendor's identifier of the batch.
         :raises UnsupportedOperationError: the vendor has no such call.
         """
         raise self._unsupported("to cancel a batch")
@@ -214,7 +294,6 @@ class EmailVerifyHook(ConnectedHook):
         Put a batch id into a path, so quoted that it stays one segment whatever it holds.
 
         :param template: a path with ``{id}``.
-        :param batch_id: the vendor's identifier of the batch.
         :raises InvalidRequestError: the id is empty.
         """
         return template.replace("{id}", quote_batch_id(batch_id))
@@ -229,7 +308,6 @@ class EmailVerifyHook(ConnectedHook):
 
         A word that is not in ``states`` means "not yet": vendors do not publish all of theirs.
 
-        :param batch_id: the vendor's identifier of the batch.
         :param word: the vendor's word, in any case, with spaces, underscores or hyphens.
         :param counts: the numbers of :class:`BatchStatus`.
         :raises UnexpectedResponseError: there is no word.
@@ -249,33 +327,13 @@ class EmailVerifyHook(ConnectedHook):
             **counts,
         )
 
-    def require_ready(self, status: BatchStatus) -> None:
-        """
-        Refuse results of a batch that is not ready.
-
-        :param status: what the vendor says of the batch.
-        :raises BatchFailedError: it failed or was cancelled.
-        :raises BatchNotReadyError: it is not ready yet.
-        """
-        error = BatchFailedError if status.state.is_final else BatchNotReadyError
-        if status.state is not BatchState.READY:
-            raise error(f"{self.about(status.batch_id)}: its status is {status.vendor_status!r}. {error.advice}")
-
     def check_emails(self, emails: Sequence[str]) -> None:
         """
         Refuse a list that cannot be one batch, before it is sent.
 
-        :param emails: the addresses.
-        :raises InvalidRequestError: no list of addresses, an empty one, or more than ``max_batch_size``.
+        :raises InvalidRequestError: no list of addresses, an empty one, or more than :attr:`max_batch_size`.
         """
-        if isinstance(emails, str) or not all(isinstance(email, str) and email for email in emails):
-            raise InvalidRequestError("A batch is a list of addresses, each a non-empty str.")
-        if not emails:
-            raise InvalidRequestError("A batch needs at least one address.")
-        if self.max_batch_size and len(emails) > self.max_batch_size:
-            raise InvalidRequestError(
-                f"{self.hook_name} takes {self.max_batch_size:,} addresses a batch, not {len(emails):,}; split them."
-            )
+        check_emails(emails, self.max_batch_size, self.hook_name)
 
     def _layout(self) -> Layout:
         if self.layout is None:

@@ -14,23 +14,22 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_id
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_id, require_ready
+from airflow_provider_emailverify.connections import EXTRAS
 from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
     InvalidRequestError,
-    SubmissionUnknownError,
     UnexpectedResponseError,
 )
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
-from airflow_provider_emailverify.hooks.settings import EXTRAS
+from airflow_provider_emailverify.http.auth import Key, Site
+from airflow_provider_emailverify.http.bodies import Form
+from airflow_provider_emailverify.http.errors import JSON, ErrorRules, has_error
 from airflow_provider_emailverify.results.findings import Words, compact
 from airflow_provider_emailverify.results.layout import JSON_TYPE, Layout
 from airflow_provider_emailverify.results.schema import Reason, Verdict
-
-if TYPE_CHECKING:
-    from airflow_provider_emailverify.http.client import JSON
 
 _LISTS = "/webhooks/email-validations/bulk-emails"
 # Likely headers, likeliest first, and likely words: none is documented, so a user can map others. Compared without
@@ -108,6 +107,15 @@ class CliovaOptions:
         object.__setattr__(self, "verified_only", word == "true")
 
 
+def _is_error(payload: JSON) -> bool:
+    """Tell whether a 200 is an error: Cliova's successes say ``"code": "SUCCESS"``, if they say a code."""
+    if has_error(payload):
+        return True
+    if not isinstance(payload, dict) or "code" not in payload:
+        return False
+    return str(payload["code"]).upper() not in _SUCCESSES
+
+
 class CliovaHook(EmailVerifyHook):
     """
     Verify addresses with Cliova.
@@ -118,10 +126,10 @@ class CliovaHook(EmailVerifyHook):
     conn_type = "cliova"
     hook_name = "Cliova"
     default_conn_name = "cliova_default"
-    default_base_url = "https://api.cliova.com/v1"
+    site = Site("https://api.cliova.com/v1", Key.query("apiKey"))
+    errors = ErrorRules(is_error=_is_error)
     # A page for a single list is not documented.
     batch_page = "https://docs.cliova.com/docs/bulk-validation/get-validation-status"
-    key_param = "apiKey"
     extras = EXTRAS | {"column_map"}
     layout = Layout(columns=_COLUMNS, words=_WORDS, reasons=_REASONS, rows="payload")
     download_options = CliovaOptions
@@ -150,19 +158,13 @@ class CliovaHook(EmailVerifyHook):
         writer = csv.writer(table)
         writer.writerow(["email"])
         writer.writerows([email] for email in emails)
-        answer = self.client.request_json(
+        return self.client.spend(
             "POST",
             _LISTS,
+            _new_id,
             params={"name": name or f"airflow-{uuid.uuid4()}"},
-            files={"file": ("emails.csv", table.getvalue().encode(), "text/csv")},
-            spends_credits=True,
+            body=Form(files={"file": ("emails.csv", table.getvalue(), "text/csv")}),
         )
-        batch_id = next(filter(None, (parse_id(entry.get("id")) for entry in _entries(answer))), "")
-        if not batch_id:
-            raise SubmissionUnknownError(
-                f"{self.client.name}: expected the id of the new list, found none. {SubmissionUnknownError.advice}"
-            )
-        return batch_id
 
     def get_batch_status(self, batch_id: str) -> BatchStatus:
         """
@@ -203,7 +205,7 @@ class CliovaHook(EmailVerifyHook):
         """
         options = options or CliovaOptions()
         status = self.get_batch_status(batch_id)
-        self.require_ready(status)
+        require_ready(status, self.about(batch_id))
         path = self.batch_path(f"{_LISTS}/{{id}}/download-result", batch_id)
         params = {"output": options.output, "verifiedOnly": str(options.verified_only).lower()}
         with self.client.stream(path, batch_id=batch_id, params=params) as body:
@@ -222,13 +224,9 @@ class CliovaHook(EmailVerifyHook):
             "key before the list is not documented."
         )
 
-    def is_error(self, payload: JSON) -> bool:
-        """Tell whether a 200 is an error: Cliova's successes say ``"code": "SUCCESS"``, if they say a code."""
-        if super().is_error(payload):
-            return True
-        if not isinstance(payload, dict) or "code" not in payload:
-            return False
-        return str(payload["code"]).upper() not in _SUCCESSES
+
+def _new_id(answer: JSON) -> str:
+    return next(filter(None, (parse_id(entry.get("id")) for entry in _entries(answer))), "")
 
 
 def _entries(answer: JSON) -> list[dict[str, Any]]:

@@ -14,16 +14,18 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_id
-from airflow_provider_emailverify.exceptions import SubmissionUnknownError, UnexpectedResponseError
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_id, require_ready
+from airflow_provider_emailverify.exceptions import UnexpectedResponseError
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
+from airflow_provider_emailverify.http.auth import Key, Site
+from airflow_provider_emailverify.http.bodies import Json
+from airflow_provider_emailverify.http.errors import JSON, ErrorRules, has_error
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS, Findings, is_text
 from airflow_provider_emailverify.results.layout import JSON_TYPE, Layout, VendorFile
 from airflow_provider_emailverify.results.schema import Finding, Row, Verdict
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.formats.json_file import JsonDocument
-    from airflow_provider_emailverify.http.client import JSON
 
 _BATCH = "/verify/batch/{id}"
 # From docs.proofy.io, "terminology".
@@ -98,6 +100,19 @@ def _completed(row: dict[str, Any]) -> dict[str, Any]:
     return {**scalars(row, "status", *_FLAGS[""]), **parts}
 
 
+def _is_error(payload: JSON) -> bool:
+    """
+    Tell whether a 200 is an error: Proofy's errors are an object with a ``message`` and nothing of a batch.
+
+    A status of "error" beside a message and no id is about the request, not about a batch.
+    """
+    if has_error(payload):
+        return True
+    if not isinstance(payload, dict) or "message" not in payload:
+        return False
+    return payload.get("status") == "error" or not payload.keys() & {"status", "id", "credits", "result"}
+
+
 class ProofyHook(EmailVerifyHook):
     """
     Verify addresses with Proofy.
@@ -108,14 +123,13 @@ class ProofyHook(EmailVerifyHook):
     conn_type = "proofy"
     hook_name = "Proofy"
     default_conn_name = "proofy_default"
-    default_base_url = "https://apis.proofy.io/v1"
-    # A page for a single batch is not documented.
-    batch_page = "https://docs.proofy.io/api-reference/endpoint/verify-batch-status"
-    key_param = "api_key"
     # From docs.proofy.io, "verify-batch-create". Its usage page says 50 calls an hour instead; an account that is
     # held to that sets requests_per_minute on its connection.
+    site = Site("https://apis.proofy.io/v1", Key.query("api_key"), requests_per_minute=25.0)
+    errors = ErrorRules(is_error=_is_error)
+    # A page for a single batch is not documented.
+    batch_page = "https://docs.proofy.io/api-reference/endpoint/verify-batch-status"
     max_batch_size = 10_000
-    requests_per_minute = 25.0
     max_parallel_batches = 2
     # Published: parsing, ready. The failure words are likely ones; any other word means "not yet".
     # Rows hold an address in two parts; where one is missing, the row has no address.
@@ -144,15 +158,7 @@ class ProofyHook(EmailVerifyHook):
         :raises SubmissionUnknownError: it may or may not have reached Proofy. It is never sent again by itself.
         """
         self.check_emails(emails)
-        answer = self.client.request_json(
-            "POST", "/verify/batch/create", json={"emails": list(emails)}, spends_credits=True
-        )
-        batch_id = parse_id(_member(answer, "id"))
-        if not batch_id:
-            raise SubmissionUnknownError(
-                f"{self.client.name}: expected the id of the new batch, found none. {SubmissionUnknownError.advice}"
-            )
-        return batch_id
+        return self.client.spend("POST", "/verify/batch/create", _new_id, body=Json({"emails": list(emails)}))
 
     def get_batch_status(self, batch_id: str) -> BatchStatus:
         """
@@ -185,7 +191,7 @@ class ProofyHook(EmailVerifyHook):
             raise UnexpectedResponseError(
                 f"{file.about}: expected results with 'status' and 'list'. {UnexpectedResponseError.advice}"
             )
-        self.require_ready(self.batch_status(file.batch_id, document.values["status"]))
+        require_ready(self.batch_status(file.batch_id, document.values["status"]), file.about)
 
     def cancel_batch(self, batch_id: str) -> None:
         """
@@ -225,26 +231,19 @@ class ProofyHook(EmailVerifyHook):
         :raises SubmissionUnknownError: Proofy may or may not have charged for it. It is not sent again by itself.
         """
         self.check_emails([email])
-        answer = self.client.request_json("GET", "/verify/single", params={"email": email}, spends_credits=True)
-        if not isinstance(answer, dict):
-            raise UnexpectedResponseError(f"{self.client.name}: expected an object. {UnexpectedResponseError.advice}")
-        return answer
+        return self.client.spend("GET", "/verify/single", _verdict, params={"email": email})
 
     def probe(self) -> str:
         """Read the balance, which costs nothing and needs a valid key."""
         return f"The key is valid; the account has {self.get_credits():g} credits."
 
-    def is_error(self, payload: JSON) -> bool:
-        """
-        Tell whether a 200 is an error: Proofy's errors are an object with a ``message`` and nothing of a batch.
 
-        A status of "error" beside a message and no id is about the request, not about a batch.
-        """
-        if super().is_error(payload):
-            return True
-        if not isinstance(payload, dict) or "message" not in payload:
-            return False
-        return payload.get("status") == "error" or not payload.keys() & {"status", "id", "credits", "result"}
+def _new_id(answer: JSON) -> str:
+    return parse_id(_member(answer, "id"))
+
+
+def _verdict(answer: JSON) -> dict[str, Any] | None:
+    return answer if isinstance(answer, dict) and not _is_error(answer) else None
 
 
 def _member(answer: JSON, name: str) -> Any:

@@ -7,22 +7,21 @@ This module knows HTTP; it knows no vendor and no Airflow.
 from __future__ import annotations
 
 import copy
-import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 import requests
+import tenacity
 
 from airflow_provider_emailverify import __version__
 from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
     BatchNotReadyError,
+    ConnectionConfigError,
     EmailVerifyError,
     IncompleteResponseError,
-    InvalidRequestError,
     RateLimitedError,
     SubmissionUnknownError,
     TransientError,
@@ -30,30 +29,23 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnavailableError,
     VendorUnreachableError,
 )
+from airflow_provider_emailverify.http.answers import AnswerReader, Call, Outcome, ProblemOf
+from airflow_provider_emailverify.http.auth import Secret, Site
+from airflow_provider_emailverify.http.bodies import Body
+from airflow_provider_emailverify.http.errors import JSON
 from airflow_provider_emailverify.http.policy import CallPolicy
-from airflow_provider_emailverify.http.rate_limit import limit_of_account
-from airflow_provider_emailverify.http.retries import MAX_PAUSE_SECONDS, retry_after, retrying
-from airflow_provider_emailverify.http.transport import (
-    NO_ANSWER,
-    OneStepSession,
-    ResponseBody,
-    TargetAdapter,
-    no_answer,
-    request_target,
-)
+from airflow_provider_emailverify.http.preflight import sending_problem
+from airflow_provider_emailverify.http.rate_limit import RateLimit
+from airflow_provider_emailverify.http.retries import MAX_PAUSE_SECONDS, retrying
+from airflow_provider_emailverify.http.transport import NO_ANSWER, NoRedirectSession, ResponseBody, no_answer
+from airflow_provider_emailverify.http.wire import SealedRequest
 from airflow_provider_emailverify.redaction import Redactor
 
-CONNECT_TIMEOUT_SECONDS = 10.0
-# All answers but results are small; a larger one is no answer to the question.
-MAX_JSON_BYTES = 16 * 1024 * 1024
-
+DEFAULT_TIMEOUT_SECONDS = 30.0
 #: Errors after which a request that costs nothing is sent again.
 WORTH_REPEATING = (RateLimitedError, VendorUnavailableError, IncompleteResponseError)
 
-# Decoded JSON: what it holds is for the vendor's hook to check.
-JSON = Any
-#: (HTTP status, decoded JSON or None) -> (class of the error, the vendor's message), or None for no error.
-ErrorFor = Callable[[int, JSON], tuple[type[EmailVerifyError], str] | None]
+T = TypeVar("T")
 
 
 class VendorClient:
@@ -61,45 +53,34 @@ class VendorClient:
     One vendor account's HTTP client. Threads may share it.
 
     :param name: how error messages call the vendor, for instance ``Proofy (connection 'proofy_default')``.
-    :param base_url: what every path is appended to.
-    :param key_param: the query parameter that carries the key.
+    :param site: where requests go, and where they carry the key.
     :param key: the key.
-    :param error_for: tells which error an answer stands for.
+    :param limit: the pace of the account.
+    :param problem_of: tells what an answer means.
     :param timeout: seconds that the vendor may stay silent, and that the body of a short answer may take in all.
     :param policy: how often a request is sent, and whether it waits for the rate limit.
-    :param requests_per_minute: the limit that all clients of the account keep to together, in this process; None for
-        no limit.
     """
 
     def __init__(
         self,
         *,
         name: str,
-        base_url: str,
-        key_param: str,
-        key: str,
-        error_for: ErrorFor,
-        timeout: float = 30.0,
+        site: Site,
+        key: Secret,
+        limit: RateLimit,
+        problem_of: ProblemOf,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
         policy: CallPolicy = CallPolicy(),  # noqa: B008 - frozen
-        requests_per_minute: float | None = None,
     ) -> None:
         self.name = name
-        self.base_url = base_url.rstrip("/")
+        self.site = site
+        self.limit = limit
         self.timeout = timeout
         self.policy = policy
-        self.redact = Redactor(key)
-        self._auth = {key_param: key}
-        self._error_for = error_for
-        self.limit = limit_of_account(self.base_url, key, requests_per_minute)
-        self._session = OneStepSession()
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, TargetAdapter(pool_maxsize=64))
-        self._session.headers["User-Agent"] = f"airflow-provider-emailverify/{__version__}"
-        self._session.headers["Accept-Encoding"] = "gzip"
-        # A callable that changes nothing keeps requests from sending what ~/.netrc has for this host.
-        self._session.auth = lambda request: request
-        # Plain HTTP is for this machine, and a proxy elsewhere would see the key.
-        self._session.trust_env = not self.base_url.startswith("http://")
+        self.redact = Redactor(*site.key.spellings(key))
+        self._key = key
+        self._answers = AnswerReader(self.redact, limit, problem_of, timeout)
+        self._session = self._open_session()
 
     def close(self) -> None:
         """Close the connections. The client stays usable and opens new ones."""
@@ -115,6 +96,18 @@ class VendorClient:
         other.policy = policy
         return other
 
+    def check_sendable(self) -> None:
+        """
+        Make sure that a request can be sent at all. It sends nothing, and takes some milliseconds.
+
+        Whoever writes down what is about to be sent asks this before.
+
+        :raises ConnectionConfigError: naming what has to be corrected: a field of the connection, or an environment
+            variable.
+        """
+        if problem := sending_problem(self._session, self.site.base_url):
+            raise ConnectionConfigError(f"{self.name}: no request can be sent, because {problem}")
+
     def acquire_turn(self) -> None:
         """
         Wait for the rate limit, and take the turn of one request.
@@ -126,13 +119,13 @@ class VendorClient:
         """
         self._acquire_turn(f"{self.name}: the next request")
 
-    def _acquire_turn(self, what: str) -> None:
-        if held := self.limit.acquire(MAX_PAUSE_SECONDS):
-            raise RateLimitedError(
-                f"{what} was not sent: the vendor wants to be left alone for another {held:.0f} s. "
-                f"{RateLimitedError.advice}",
-                held,
-            )
+    def retrying(self, *errors: type[TransientError]) -> tenacity.Retrying:
+        """
+        Return a caller that repeats a function as often as the policy says, at the account's pace.
+
+        :param errors: those that are worth another attempt.
+        """
+        return retrying(self.policy.attempts, *errors, least_pause=lambda: self.limit.wait, clock=self.limit.clock)
 
     def request_json(
         self,
@@ -141,64 +134,99 @@ class VendorClient:
         *,
         batch_id: str | None = None,
         params: Mapping[str, str] | None = None,
-        json: JSON = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
-        spends_credits: bool = False,
+        body: Body | None = None,
     ) -> JSON:
         """
-        Send a request and return the JSON of its answer.
+        Send a request that costs nothing, and return the JSON of its answer.
 
         :param method: the HTTP method.
         :param path: what follows the base URL, each segment quoted already.
         :param batch_id: the batch in question, for messages; without one, a 404 stands for no unknown batch.
         :param params: query parameters beside the key, unquoted.
-        :param json: a body to send as JSON.
-        :param files: a multipart body: field name to (file name, content, media type).
-        :param spends_credits: do not repeat the request once it may have reached the vendor.
+        :param body: what the request carries.
         :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
-        :raises SubmissionUnknownError: ``spends_credits``, and nobody knows whether the vendor got it.
         """
-        what = self._describe(method, path, batch_id)
+        call = self._call(method, path, batch_id, params, body)
 
         def once() -> JSON:
-            try:
-                with self._send(what, method, path, batch_id, params, json=json, files=files) as response:
-                    return self._payload(response, what, batch_id)
-            except (RateLimitedError, VendorUnreachableError):  # the vendor took nothing
-                raise
-            except TransientError as error:  # every other error is a refusal
-                if not spends_credits:
-                    raise
-                problem = str(error).removesuffix(error.advice).rstrip()
-                raise SubmissionUnknownError(f"{problem} {SubmissionUnknownError.advice}") from None
+            with self._respond(call, self._session) as response:
+                outcome = self._answers.read(response, call)
+            outcome.raise_error()
+            return outcome.payload
 
-        worth_repeating = (RateLimitedError, VendorUnreachableError) if spends_credits else WORTH_REPEATING
-        return retrying(self.policy.attempts, *worth_repeating)(once)
+        return self.retrying(*WORTH_REPEATING)(once)
+
+    def spend(
+        self,
+        method: str,
+        path: str,
+        accept: Callable[[JSON], T | None],
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Body | None = None,
+    ) -> T:
+        """
+        Send a request that spends credits, and return what was bought.
+
+        It is not repeated once it may have reached the vendor. It never uses a connection that was kept alive, because
+        the vendor may just be closing it.
+
+        :param method: the HTTP method.
+        :param path: what follows the base URL, each segment quoted already.
+        :param accept: returns what was bought, such as a batch id, out of an answer of success; None or "" if it is
+            not there. What it returns counts, whatever else the answer says.
+        :param params: query parameters beside the key, unquoted.
+        :param body: what the request carries.
+        :raises SubmissionUnknownError: nobody knows whether the vendor took it.
+        :raises EmailVerifyError: the vendor took nothing.
+        """
+        call = self._call(method, path, None, params, body)
+
+        def once() -> T:
+            with self._open_session() as session:
+                try:
+                    with self._respond(call, session) as response:
+                        outcome = self._answers.read(response, call)
+                except VendorUnreachableError:  # not sent
+                    raise
+                except VendorUnavailableError as error:
+                    outcome = Outcome(error=error)
+            if outcome.is_success and (bought := accept(outcome.payload)):
+                return bought
+            if outcome.is_refusal:
+                outcome.raise_error()
+            raise _doubt(outcome.error or UnexpectedResponseError(f"{call.what} did not say what it accepted."))
+
+        return self.retrying(RateLimitedError, VendorUnreachableError)(once)
 
     def send(self, method: str, path: str, *, batch_id: str | None = None) -> None:
         """
         Send a request whose answer matters by its status only.
+
+        Where an answer was lost, "no such batch" to the next attempt means that the lost one was a success.
 
         :param method: the HTTP method.
         :param path: what follows the base URL, each segment quoted already.
         :param batch_id: the batch in question, for messages; without one, a 404 stands for no unknown batch.
         :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
         """
-        what = self._describe(method, path, batch_id)
-        is_repeated = False
+        call = self._call(method, path, batch_id, reads_json=False)
+        was_lost = False
 
         def once() -> None:
-            nonlocal is_repeated
+            nonlocal was_lost
             try:
-                with self._send(what, method, path, batch_id, None) as response:
-                    self.check(response.status_code, self._any_json(response, what), what, batch_id)
+                with self._respond(call, self._session) as response:
+                    outcome = self._answers.read(response, call)
+                outcome.raise_error()
             except BatchNotFoundError:
-                if method != "DELETE" or not is_repeated:  # else the first attempt has done it, and its answer got lost
+                if not was_lost:
                     raise
-            finally:
-                is_repeated = True
+            except TransientError as error:
+                was_lost = was_lost or not isinstance(error, RateLimitedError | VendorUnreachableError)
+                raise
 
-        retrying(self.policy.attempts, *WORTH_REPEATING)(once)
+        self.retrying(*WORTH_REPEATING)(once)
 
     @contextmanager
     def stream(self, path: str, *, batch_id: str, params: Mapping[str, str] | None = None) -> Iterator[ResponseBody]:
@@ -210,15 +238,18 @@ class VendorClient:
         :param params: query parameters beside the key, unquoted.
         :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
         """
-        what = self._describe("GET", path, batch_id)
-        with self._send(what, "GET", path, batch_id, params) as response:
-            if response.status_code in (202, 204):
-                raise BatchNotReadyError(f"{what} answered {response.status_code}. {BatchNotReadyError.advice}")
-            if response.status_code != 200:
-                raise UnexpectedResponseError(f"{what} answered {response.status_code} where 200 was expected.")
-            yield ResponseBody(response, what)
+        call = self._call("GET", path, batch_id, params, reads_json=False)
+        with self._respond(call, self._session) as response:
+            status = response.status_code
+            if status in (202, 204):
+                raise BatchNotReadyError(f"{call.what} answered {status}. {BatchNotReadyError.advice}")
+            if status != 200:
+                self._answers.read(response, call).raise_error()
+                raise UnexpectedResponseError(f"{call.what} answered {status} where 200 was expected.")
+            self.limit.relax()
+            yield ResponseBody(response, call.what)
 
-    def check(self, status: int, payload: JSON, what: str, batch_id: str | None, pause: float | None = None) -> None:
+    def check(self, status: int, payload: JSON, what: str, batch_id: str | None) -> None:
         """
         Raise the error that an answer stands for, if it stands for one.
 
@@ -226,95 +257,58 @@ class VendorClient:
         :param payload: the decoded JSON; None if there is none.
         :param what: the request in words.
         :param batch_id: the batch in question.
-        :param pause: the seconds for which the vendor asks to be left alone.
         """
-        found = self._error_for(status, payload)
-        if found is None:
-            return
-        kind, message = found
-        if kind is BatchNotFoundError and batch_id is None:
-            kind = InvalidRequestError
-        said = f": {self.redact(message)!r}" if message else ""
-        text = f"{what} answered {status}{said}. {kind.advice}".rstrip()
-        error = kind(text, pause) if issubclass(kind, TransientError) else kind(text)
-        error.http_status = status
-        if pause is not None or kind is RateLimitedError:
-            self.limit.hold(pause)  # the vendor means the account, not this one request
-        raise error
+        outcome = self._answers.judge(status, payload, what, batch_id)
+        del payload  # reports of errors show local variables, and it may repeat the key
+        outcome.raise_error()
 
-    def _describe(self, method: str, path: str, batch_id: str | None) -> str:
-        batch = f", batch {batch_id!r}" if batch_id is not None else ""
-        return f"{self.name}{batch}: {method} {path}"
-
-    @contextmanager
-    def _send(
+    def _call(
         self,
-        what: str,
         method: str,
         path: str,
         batch_id: str | None,
-        params: Mapping[str, str] | None,
-        **body: Any,
-    ) -> Iterator[requests.Response]:
-        if self.policy.wait_for_turn:
-            self._acquire_turn(what)
-        try:
-            with request_target(self._target(path, params)):
-                response = self._session.request(
-                    method,
-                    self.base_url + path,
-                    timeout=(min(self.timeout, CONNECT_TIMEOUT_SECONDS), self.timeout),
-                    allow_redirects=False,  # the key would go along
-                    stream=True,
-                    **body,
-                )
-        except NO_ANSWER as error:
-            raise no_answer(what, error, urlsplit(self.base_url).netloc, self.timeout) from None
-        with response:
-            self._check_status(response, what, batch_id)
-            yield response
+        params: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        *,
+        reads_json: bool = True,
+    ) -> Call:
+        batch = f", batch {batch_id!r}" if batch_id is not None else ""
+        what = f"{self.name}{batch}: {method} {path}"
+        return Call(what, method, path, batch_id=batch_id, params=params, body=body, reads_json=reads_json)
 
-    def _target(self, path: str, params: Mapping[str, str] | None) -> str:
-        # Never a local variable of a frame that can raise: some reports of errors show those.
-        query = {**(params or {}), **self._auth}
-        return f"{urlsplit(self.base_url).path}{path}?{urlencode(query, quote_via=quote, safe='')}"
+    def _open_session(self) -> NoRedirectSession:
+        return NoRedirectSession(self.site.base_url, f"airflow-provider-emailverify/{__version__}")
 
-    def _check_status(self, response: requests.Response, what: str, batch_id: str | None) -> None:
-        status = response.status_code
-        if 300 <= status < 400:
-            try:
-                target = urlsplit(response.headers.get("Location", "")).hostname or "another path"
-            except ValueError:
-                target = "no URL at all"
-            raise UnexpectedResponseError(
-                f"{what} answered {status}, a redirect to {self.redact(target)}. It was not followed, because the "
-                "key would go along. Put the vendor's own base URL into the connection's Host."
+    def _acquire_turn(self, what: str) -> None:
+        if held := self.limit.acquire(MAX_PAUSE_SECONDS):
+            raise RateLimitedError(
+                f"{what} was not sent: the vendor wants to be left alone for another {held:.0f} s. "
+                f"{RateLimitedError.advice}",
+                held,
             )
-        if status < 400:
-            self.limit.relax()
-            return
-        pause = retry_after(response.headers.get("Retry-After"))
-        self.check(status, self._any_json(response, what), what, batch_id, pause)
 
-    def _any_json(self, response: requests.Response, what: str) -> JSON:
-        """Return the JSON of an answer whose status says enough; None if it has none."""
+    def _respond(self, call: Call, session: NoRedirectSession) -> requests.Response:
+        """
+        Send a request, and return its answer, of which the body is still to be read.
+
+        :raises VendorUnreachableError: not a byte of it was sent.
+        :raises VendorUnavailableError: there is no answer, and it may have arrived.
+        """
+        if self.policy.wait_for_turn:
+            self._acquire_turn(call.what)
+        url = urlsplit(self.site.base_url)
+        sealed = SealedRequest(url.path + call.path, call.params, call.body, self.site.key, self._key)
         try:
-            return json.loads(self._read(response, what))
-        except (EmailVerifyError, ValueError, RecursionError):
-            return None
+            return session.send_sealed(call.method, self.site.base_url + call.path, sealed, self.timeout)
+        except NO_ANSWER as error:
+            failure = no_answer(call.what, error, sealed, url.netloc, self.timeout)
+        # Not in the except block: what is raised there refers to an exception that may quote the vendor.
+        if not sealed.has_begun:
+            self.check_sendable()
+        raise failure
 
-    def _payload(self, response: requests.Response, what: str, batch_id: str | None) -> JSON:
-        content = self._read(response, what)
-        try:
-            payload = json.loads(content)
-        except (ValueError, RecursionError):
-            if content.lstrip()[:1] in (b"{", b"["):
-                raise IncompleteResponseError(f"{what} answered with JSON that is cut or malformed.") from None
-            raise UnexpectedResponseError(
-                f"{what} answered {response.status_code} with no JSON. {UnexpectedResponseError.advice}"
-            ) from None
-        self.check(response.status_code, payload, what, batch_id)
-        return payload
 
-    def _read(self, response: requests.Response, what: str) -> bytes:
-        return ResponseBody(response, what).read_whole(MAX_JSON_BYTES, time.monotonic() + self.timeout)
+def _doubt(error: EmailVerifyError) -> SubmissionUnknownError:
+    """Return what an error means for a request that spends credits and may have reached the vendor."""
+    problem = str(error).removesuffix(error.advice).rstrip()
+    return SubmissionUnknownError(f"{problem} {SubmissionUnknownError.advice}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,16 @@ class CallPolicy:
 
     attempts: int = 4
     wait_for_turn: bool = True
+
+
+class Clock(Protocol):
+    """What time is taken from and waited by: the module :mod:`time`, or in tests something quicker."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow."""
+
+    def time(self) -> float:
+        """Return seconds since 1970."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait."""

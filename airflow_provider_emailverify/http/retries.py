@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import tenacity
 
 from airflow_provider_emailverify.exceptions import TransientError
+from airflow_provider_emailverify.http.policy import Clock
 
 log = logging.getLogger(__name__)
 
 # A vendor that asks for a longer pause gets it from the caller, who can free the worker meanwhile.
 MAX_PAUSE_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
+_BACK_OFF = tenacity.wait_random_exponential(multiplier=1, min=0.5, max=MAX_PAUSE_SECONDS)
 
 
-def retrying(attempts: int, *errors: type[TransientError]) -> tenacity.Retrying:
+def retrying(
+    attempts: int,
+    *errors: type[TransientError],
+    least_pause: Callable[[], float] = lambda: 0.0,
+    clock: Clock = time,
+) -> tenacity.Retrying:
     """
     Return a caller that calls a function until it succeeds, pausing in between, and raises its last error.
 
@@ -25,10 +34,17 @@ def retrying(attempts: int, *errors: type[TransientError]) -> tenacity.Retrying:
 
     :param attempts: how often, the first time included.
     :param errors: those that are worth another attempt, unless the vendor asks for a pause of more than a minute.
+    :param least_pause: tells, after a failure, for how many seconds the next attempt would have to wait anyway.
+    :param clock: what the pauses are taken by.
     """
 
     def is_worth_it(error: BaseException) -> bool:
         return isinstance(error, errors) and (error.retry_after or 0) <= MAX_PAUSE_SECONDS
+
+    def pause(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = (error.retry_after if isinstance(error, TransientError) else None) or 0.0
+        return max(asked, least_pause(), _BACK_OFF(state))
 
     def log_retry(state: tenacity.RetryCallState) -> None:
         if state.outcome and state.next_action:
@@ -41,18 +57,13 @@ def retrying(attempts: int, *errors: type[TransientError]) -> tenacity.Retrying:
             )
 
     return tenacity.Retrying(
+        sleep=clock.sleep,
         stop=tenacity.stop_after_attempt(attempts),
-        wait=_pause,
+        wait=pause,
         retry=tenacity.retry_if_exception(is_worth_it),
         before_sleep=log_retry,
         reraise=True,
     )
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, TransientError) else None
-    return max(asked or 0.0, tenacity.wait_random_exponential(multiplier=1, min=0.5, max=MAX_PAUSE_SECONDS)(state))
 
 
 def retry_after(value: str | None) -> float | None:

@@ -18,7 +18,6 @@ from airflow_provider_emailverify.exceptions import (
     InvalidRequestError,
 )
 from airflow_provider_emailverify.http.client import WORTH_REPEATING
-from airflow_provider_emailverify.http.retries import retrying
 from airflow_provider_emailverify.results.layout import Maps, VendorFile
 from airflow_provider_emailverify.results.report import render_report
 from airflow_provider_emailverify.results.schema import Origin, Verdict, utc_text
@@ -213,7 +212,7 @@ def land(hook: EmailVerifyHook, batch_id: str, destination: Destination, options
             return land_once(hook, file, spool, spools, options)
 
     try:
-        return retrying(hook.client.policy.attempts, *WORTH_REPEATING)(attempt)
+        return hook.client.retrying(*WORTH_REPEATING)(attempt)
     except (BatchNotFoundError, InvalidRequestError) as error:
         # What a vendor answers to an early download is not documented; 404 and 422 are plausible.
         if error.http_status is None or hook.get_batch_status(batch_id).state.is_final:
@@ -249,7 +248,7 @@ def _land_vendor_file(
     _require_all_rows(file, rows, options)
     result = ResultFile("", spools.paths.results("", _extension(spool)), spool, rows)
     publish_together([(spool, result.destination)])
-    return Landed(result.destination.uri, _summary(hook, file, [result]), [result], hook.client.base_url)
+    return Landed(result.destination.uri, _summary(hook, file, [result]), [result], hook.client.site.base_url)
 
 
 def _land_rows(hook: EmailVerifyHook, file: VendorFile, spool: Spool, spools: Spools, options: ResultOptions) -> Landed:
@@ -287,7 +286,7 @@ def _land_rows(hook: EmailVerifyHook, file: VendorFile, spool: Spool, spools: Sp
         marker = marker_file, paths.folder.file(MARKER)
     publish_together([*extras, *((result.spool, result.destination) for result in results)], marker)
     uris = {result.verdict: result.destination.uri for result in results}
-    return Landed(uris if options.split_by_verdict else uris[""], summary, results, hook.client.base_url)
+    return Landed(uris if options.split_by_verdict else uris[""], summary, results, hook.client.site.base_url)
 
 
 def _require_all_rows(file: VendorFile, rows: int, options: ResultOptions) -> None:

@@ -21,7 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "formats": set(),
     "http": set(),
     "storage": set(),
-    "connections": set(),
+    "connections": {"http"},
     "batches": set(),
     "get_provider_info": {"connections"},
     "results": {"formats", "storage"},

@@ -69,7 +69,7 @@ def test_a_connection_type_and_its_hook_agree(vendor: str) -> None:
     assert issubclass(hook, EmailVerifyHook)
     assert (hook.conn_type, hook.hook_name) == (vendor, entry["hook-name"])
     assert hook.default_conn_name == f"{vendor}_default"
-    assert entry["ui-field-behaviour"]["placeholders"]["host"] == hook.default_base_url
+    assert entry["ui-field-behaviour"]["placeholders"]["host"] == hook.site.base_url
     assert set(entry["conn-fields"]) <= hook.extras
     assert hook.extras == set(entry["conn-fields"])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from tests.clock import Clock
 from tests.raw_server import RawServer, respond
 from tests.unit.hooks.conftest import EMAILS, save
 
@@ -59,10 +59,9 @@ def test_an_awkward_address_reaches_cliova_as_it_is(sandbox: SandboxServer, conn
 
 
 def test_a_download_of_several_requests_is_repeated_as_a_whole(
-    sandbox: SandboxServer, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxServer, connect: Connect, tmp_path: Path, clock: Clock
 ) -> None:
     """Cliova's asks for the status first: three attempts are three questions, not nine."""
-    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
     hook = EmailVerifyHook.get_hook(connect("cliova", sandbox.cliova_url, max_attempts=3))
     sandbox.faults.add(operation="status", kind="server_error")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_emailverify.connections import read_connection
 from airflow_provider_emailverify.get_provider_info import get_provider_info
 from airflow_provider_emailverify.hooks.proofy import ProofyHook
-from airflow_provider_emailverify.hooks.settings import read_connection
 
 pytest.importorskip("flask_appbuilder", reason="comes with Airflow 2 only")
 
@@ -61,7 +61,7 @@ def test_what_is_typed_can_be_saved_and_read_as_numbers() -> None:
     assert form.validate()
     connection = Connection(conn_id="c", conn_type="proofy", password="k", extra=json.dumps(form.data))
     options = read_connection(
-        connection, conn_type="proofy", default_base_url="https://x.example", extras=ProofyHook.extras
+        connection, conn_id="c", conn_type="proofy", site=ProofyHook.site, extras=ProofyHook.extras
     ).options
     assert options == {"timeout": 1.5, "requests_per_minute": 0.8, "max_attempts": 3}
 

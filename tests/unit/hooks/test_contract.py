@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,18 +33,13 @@ from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.redaction import renderings
 from airflow_provider_emailverify.results.layout import VendorFile
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from tests.clock import Clock
 from tests.conftest import AWKWARD_KEY
 from tests.raw_server import RawServer, respond
 from tests.unit.hooks.cases import CASES, VendorCase
 from tests.unit.hooks.conftest import EMAILS, save
 
 Connect = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses between attempts take no time."""
-    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
 
 
 def entry_of(case: VendorCase) -> dict[str, Any]:
@@ -74,7 +68,9 @@ def test_a_connection_of_another_type_is_refused(connect: Connect, conn_type: st
 
 
 def test_a_missing_connection_is_named_with_the_fix() -> None:
-    with pytest.raises(ConnectionConfigError, match=r"'nowhere': there is none; create it .* AIRFLOW_CONN_NOWHERE"):
+    with pytest.raises(
+        ConnectionConfigError, match=r"'nowhere': there is none in .*; create it .* AIRFLOW_CONN_NOWHERE"
+    ):
         EmailVerifyHook.get_hook("nowhere")
 
 
@@ -236,7 +232,7 @@ def test_each_answer_becomes_its_error(
 
 @pytest.mark.parametrize("encoding", ["length", "chunked"])
 def test_a_cut_download_is_tried_again_from_its_beginning(
-    case: VendorCase, sandbox: SandboxServer, connect: Connect, tmp_path: Path, encoding: str
+    case: VendorCase, sandbox: SandboxServer, connect: Connect, tmp_path: Path, encoding: str, clock: Clock
 ) -> None:
     hook = EmailVerifyHook.get_hook(connect(case.vendor, case.url(sandbox), max_attempts=3))
     batch_id = hook.submit_batch(EMAILS, name="n")

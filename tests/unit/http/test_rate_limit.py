@@ -11,8 +11,9 @@ import pytest
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError, RateLimitedError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.http.auth import Secret
 from airflow_provider_emailverify.http.policy import CallPolicy
-from airflow_provider_emailverify.http.rate_limit import RateLimit, limit_of_account
+from airflow_provider_emailverify.http.rate_limit import AccountLimits, RateLimit, limit_of_account
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.steps.landing import ResultOptions, land
 from airflow_provider_emailverify.storage.destination import Destination
@@ -34,24 +35,24 @@ def most_in_a_minute(times: list[float]) -> int:
 
 
 def test_a_free_turn_takes_no_time(clock: Clock) -> None:
-    assert RateLimit(25).acquire(60) == 0
+    assert RateLimit(25, clock=clock).acquire(60) == 0
     assert clock.now == 0
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(25, 25), (1, 1), (250.7, 250)])
+@pytest.mark.parametrize(("limit", "expected"), [(25, 25), (1, 1), (250.7, 251), (5.5, 6)])
 def test_no_window_of_a_minute_holds_more_turns_than_the_limit(clock: Clock, limit: float, expected: int) -> None:
-    rate_limit, times = RateLimit(limit), []
+    rate_limit, times = RateLimit(limit, clock=clock), []
 
     while clock.now < 3600:
         assert rate_limit.acquire(60) == 0
         times.append(clock.now)
 
     assert most_in_a_minute(times) == expected
-    assert len(times) >= 0.98 * expected * 60
+    assert 0.98 * limit * 60 <= len(times) <= limit * 60 + 1
 
 
 def test_fifty_an_hour_are_one_in_seventy_two_seconds(clock: Clock) -> None:
-    rate_limit, times = RateLimit(50 / 60), []
+    rate_limit, times = RateLimit(50 / 60, clock=clock), []
 
     while clock.now < 7200:
         rate_limit.acquire(60)
@@ -61,7 +62,7 @@ def test_fifty_an_hour_are_one_in_seventy_two_seconds(clock: Clock) -> None:
 
 
 def test_without_a_limit_only_the_vendor_slows_us_down(clock: Clock) -> None:
-    rate_limit = RateLimit(None)
+    rate_limit = RateLimit(None, clock=clock)
 
     assert [rate_limit.try_acquire() for _ in range(10_000)] == [0.0] * 10_000
     rate_limit.hold(5)
@@ -69,7 +70,7 @@ def test_without_a_limit_only_the_vendor_slows_us_down(clock: Clock) -> None:
 
 
 def test_threads_do_not_take_a_turn_twice(clock: Clock) -> None:
-    rate_limit, taken = RateLimit(25), []
+    rate_limit, taken = RateLimit(25, clock=clock), []
     threads = [threading.Thread(target=lambda: taken.append(rate_limit.try_acquire())) for _ in range(100)]
 
     for thread in threads:
@@ -98,22 +99,69 @@ def test_polls_submissions_and_downloads_of_a_process_share_one_limit(
     assert len(times) >= 0.98 * 10 * 60
 
 
-def test_connections_of_one_account_share_its_limit_and_other_accounts_do_not() -> None:
-    one = limit_of_account("https://vendor.example/v1", "key", 25)
+URL = "https://vendor.example/v1"
 
-    assert limit_of_account("https://vendor.example/v1", "key", 25) is one
-    assert limit_of_account("https://vendor.example/v1", "another", 25) is not one
-    assert limit_of_account("https://elsewhere.example/v1", "key", 25) is not one
+
+def limit_of(conn_id: str, per_minute: float | None, *, url: str = URL, key: str = "key") -> RateLimit:
+    return limit_of_account(conn_id, url, Secret(key), per_minute)
+
+
+def test_connections_of_one_account_share_its_limit_and_other_accounts_do_not() -> None:
+    one = limit_of("a", 25)
+
+    assert limit_of("b", 25) is one
+    assert limit_of("a", 25, key="another") is not one
+    assert limit_of("a", 25, url="https://elsewhere.example/v1") is not one
 
 
 def test_a_new_limit_counts_the_turns_under_the_old_one(clock: Clock) -> None:
-    limit = limit_of_account("https://vendor.example", "key", 25)
+    limit = limit_of("a", 25)
     for _ in range(20):
         limit.try_acquire()
 
-    limit_of_account("https://vendor.example", "key", 10)
+    limit_of("a", 10)
 
     assert limit.try_acquire() > 0
+
+
+@pytest.mark.parametrize("order", [("slow", "fast"), ("fast", "slow"), ("slow", "fast", "unlimited", "fast")])
+def test_the_slowest_limit_of_an_accounts_connections_holds(order: tuple[str, ...]) -> None:
+    per_minute = {"slow": 10, "fast": 60, "unlimited": None}
+
+    limits = [limit_of(name, per_minute[name]) for name in order]
+
+    assert limits[0].requests_per_minute == 10
+
+
+def test_a_connection_that_is_read_again_may_raise_its_own_limit() -> None:
+    limit = limit_of("a", 10)
+    limit_of("b", 60)
+
+    limit_of("a", 40)
+    assert limit.requests_per_minute == 40
+    limit_of("a", None)
+    assert limit.requests_per_minute == 60
+
+
+def test_a_connection_whose_key_was_changed_slows_down_its_old_account_no_more() -> None:
+    limit_of("a", 10)
+    limit_of("b", 60)
+
+    assert limit_of("a", 10, key="new").requests_per_minute == 10
+    assert limit_of("b", 60).requests_per_minute == 60
+
+
+def test_two_connections_of_one_account_keep_to_the_slowest_limit(
+    clock: Clock, connect: Callable[..., str], sandbox: SandboxServer
+) -> None:
+    hooks = [
+        EmailVerifyHook.get_hook(connect("proofy", sandbox.proofy_url, conn_id=conn_id, requests_per_minute=limit))
+        for conn_id, limit in (("slow", 10), ("fast", 60))
+    ]
+
+    limits = {id(hook.client.limit): hook.client.limit for hook in hooks}
+
+    assert [limit.requests_per_minute for limit in limits.values()] == [10]
 
 
 def test_a_refusal_stops_every_client_of_the_account(
@@ -147,7 +195,7 @@ def test_a_long_pause_is_left_to_the_caller_and_nothing_is_sent(
 
 
 def test_refusals_without_a_time_hold_longer_and_longer_until_an_answer(clock: Clock) -> None:
-    rate_limit, pauses = RateLimit(None), []
+    rate_limit, pauses = RateLimit(None, clock=clock), []
 
     for _ in range(10):
         rate_limit.hold(None)
@@ -161,7 +209,7 @@ def test_refusals_without_a_time_hold_longer_and_longer_until_an_answer(clock: C
 
 
 def test_refusals_of_requests_that_were_under_way_count_once(clock: Clock) -> None:
-    rate_limit = RateLimit(None)
+    rate_limit = RateLimit(None, clock=clock)
 
     for _ in range(64):
         rate_limit.hold(None)
@@ -199,9 +247,29 @@ def test_a_request_whose_turn_was_acquired_does_not_wait_and_the_next_one_does(
     assert clock.now >= 60
 
 
-def test_the_key_is_not_kept(clock: Clock) -> None:
-    from airflow_provider_emailverify.http import rate_limit
+def test_the_key_is_not_kept() -> None:
+    limits = AccountLimits()
 
-    limit_of_account("https://vendor.example", "the-secret-key", 25)
+    limits.limit_of("a", URL, Secret("the-secret-key"), 25)
 
-    assert "the-secret-key" not in repr(rate_limit._accounts)
+    assert "the-secret-key" not in repr(vars(limits))
+
+
+def test_a_fraction_of_a_request_counts_over_a_longer_time(clock: Clock) -> None:
+    rate_limit, times = RateLimit(5.5, clock=clock), []
+
+    while clock.now < 3600:
+        rate_limit.acquire(60)
+        times.append(clock.now)
+
+    assert max(sum(start <= time < start + 120 for time in times) for start in times) == 11
+
+
+def test_how_long_a_turn_takes_can_be_asked_without_taking_one(clock: Clock) -> None:
+    rate_limit = RateLimit(1, clock=clock)
+
+    assert [rate_limit.wait, rate_limit.wait] == [0, 0]
+    assert rate_limit.try_acquire() == 0
+    assert rate_limit.wait == pytest.approx(61, abs=0.1)
+    rate_limit.hold(100)
+    assert rate_limit.wait == pytest.approx(100)

@@ -10,6 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_provider_emailverify.exceptions import VendorOutageError
+from airflow_provider_emailverify.http import rate_limit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
@@ -209,7 +210,7 @@ def test_retry_after_is_kept_from_poke_to_poke(
     clock, store = sensor_clock, Store()
 
     assert not poke(store)
-    monkeypatch.setattr("airflow_provider_emailverify.http.rate_limit._accounts", {})  # another process
+    monkeypatch.setattr(rate_limit, "_limits", rate_limit.AccountLimits(clock=clock))  # another process
     clock.now = 590
     assert not poke(store)
     assert sandbox.ledger.count() == 1

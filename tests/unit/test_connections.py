@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import Connection
 
+from airflow_provider_emailverify.connections import ConnectionSettings, read_connection
 from airflow_provider_emailverify.exceptions import ConnectionConfigError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.hooks.cliova import CliovaHook
 from airflow_provider_emailverify.hooks.proofy import ProofyHook
-from airflow_provider_emailverify.hooks.settings import ConnectionSettings, read_connection
 from airflow_provider_emailverify.results.layout import Maps
 
 DEFAULT = "https://apis.proofy.io/v1"
@@ -25,7 +25,7 @@ def read(**fields: Any) -> ConnectionSettings:
         **{"conn_id": "mine", "conn_type": "proofy", "password": "k3y", **fields},
         extra=extra if isinstance(extra, str | None) else json.dumps(extra),
     )
-    return read_connection(connection, conn_type="proofy", default_base_url=DEFAULT)
+    return read_connection(connection, conn_id="mine", conn_type="proofy", site=ProofyHook.site)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_connection_that_cannot_be_used_is_one_error_with_the_field_and_the_fi
 
 
 def test_blanks_around_the_key_are_no_part_of_it() -> None:
-    assert read(password=" k3y\t").key == "k3y"
+    assert read(password=" k3y\t").key.reveal() == "k3y"
 
 
 def test_the_settings_do_not_show_the_key() -> None:

@@ -1,0 +1,152 @@
+"""One account at a vendor, as one Airflow connection describes it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
+
+from airflow_provider_emailverify.connections import ConnectionSettings, read_connection
+from airflow_provider_emailverify.exceptions import ConnectionConfigError
+from airflow_provider_emailverify.http.auth import Site
+from airflow_provider_emailverify.http.policy import CallPolicy
+
+if TYPE_CHECKING:
+    from airflow_provider_emailverify.http.client import VendorClient
+    from airflow_provider_emailverify.http.errors import ErrorRules
+
+
+class Vendor(Protocol):
+    """What an account has to know of its vendor; a hook says it."""
+
+    conn_id: str
+    conn_type: str
+    hook_name: str
+
+    @property
+    def site(self) -> Site:
+        """Where the vendor is, and how it takes the key."""
+
+    @property
+    def extras(self) -> frozenset[str]:
+        """The names that a connection's Extra may hold."""
+
+    @property
+    def errors(self) -> ErrorRules:
+        """How the vendor says that something went wrong."""
+
+
+H = TypeVar("H", bound=Vendor)
+
+
+class Account:
+    """
+    One account at a vendor. Nothing is read and nothing is sent before the first use.
+
+    :param conn_id: the Airflow connection.
+    :param vendor: the vendor.
+    """
+
+    def __init__(self, conn_id: str, vendor: Vendor) -> None:
+        self.conn_id = conn_id
+        self._vendor = vendor
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        """
+        What the connection says, read on first use.
+
+        :raises ConnectionConfigError: the connection is missing or cannot be used.
+        """
+        vendor = self._vendor
+        settings = read_connection(
+            get_connection(self.conn_id),
+            conn_id=self.conn_id,
+            conn_type=vendor.conn_type,
+            site=vendor.site,
+            extras=vendor.extras,
+        )
+        if settings.is_trimmed:  # Airflow masks the password as it stands, blanks and all
+            mask_secret(settings.key.reveal())
+        return settings
+
+    @cached_property
+    def client(self) -> VendorClient:
+        """The client of this account, made on first use."""
+        # Imported here because DAG files import hooks all day and need no HTTP.
+        from airflow_provider_emailverify.http.client import DEFAULT_TIMEOUT_SECONDS, VendorClient
+        from airflow_provider_emailverify.http.rate_limit import limit_of_account
+
+        vendor, settings = self._vendor, self.settings
+        options = {"requests_per_minute": vendor.site.requests_per_minute, **settings.options}
+        site = Site(settings.base_url, vendor.site.key, options["requests_per_minute"])
+        return VendorClient(
+            name=f"{vendor.hook_name} (connection {self.conn_id!r})",
+            site=site,
+            key=settings.key,
+            limit=limit_of_account(self.conn_id, site.base_url, settings.key, site.requests_per_minute),
+            problem_of=vendor.errors.problem_of,
+            timeout=options.get("timeout", DEFAULT_TIMEOUT_SECONDS),
+            policy=CallPolicy(attempts=options["max_attempts"]) if "max_attempts" in options else CallPolicy(),
+        )
+
+
+def get_connection(conn_id: str) -> Any:
+    """
+    Return an Airflow connection. Do not give it to a local variable of a function that raises: it shows its password.
+
+    :param conn_id: the Airflow connection.
+    :raises ConnectionConfigError: there is none that this process can read.
+    """
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        pass
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if os.environ.get(variable):
+        raise ConnectionConfigError(
+            f"Connection {conn_id!r}: the environment variable {variable} is set, but Airflow cannot parse it. Write a "
+            'JSON object such as {"conn_type": "proofy", "password": "…"}, or a URI whose parts are percent-encoded.'
+        )
+    raise ConnectionConfigError(
+        f"Connection {conn_id!r}: there is none in {_process()}; create it with the vendor's Connection Type and the "
+        f"API key as Password, or set {variable} there."
+    )
+
+
+def find_hook(kind: type[H], conn_id: str, hook_params: dict[str, Any] | None) -> H:
+    """
+    Return the hook of the vendor that a connection's type names.
+
+    :param kind: the class that it must be of.
+    :param conn_id: the Airflow connection.
+    :param hook_params: keyword arguments for the hook's constructor.
+    :raises ConnectionConfigError: no such connection, or one of a type that is no e-mail verification vendor.
+    """
+    connection = get_connection(conn_id)
+    conn_type = connection.conn_type
+    try:
+        hook = connection.get_hook(hook_params=hook_params)
+    except Exception:  # noqa: BLE001 - a type may have no hook, and the hook of some other type may raise anything
+        hook = None
+    del connection  # reports of errors show local variables, and it shows its password
+    if not isinstance(hook, kind):
+        raise ConnectionConfigError(
+            f"Connection {conn_id!r}: its Connection Type is {conn_type!r}, which is no e-mail verification vendor; "
+            "set it to proofy, cliova or another vendor's type."
+        )
+    hook.conn_id = conn_id  # a secrets backend may call it something else
+    return hook
+
+
+def _process() -> str:
+    """Return what Airflow calls this process."""
+    if "triggerer" in sys.argv:
+        return "the triggerer"
+    if {"api-server", "webserver"} & set(sys.argv):
+        return "the API server"
+    # Airflow sets it for each task that it runs.
+    return "the worker" if "AIRFLOW_CTX_TASK_ID" in os.environ else "this process"

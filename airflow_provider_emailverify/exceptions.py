@@ -46,9 +46,11 @@ class EmailVerifyError(Exception):
     Base of everything that this package raises.
 
     :ivar http_status: the status of the vendor's answer; None if it was not an answer that went wrong.
+    :ivar steps: what a person has to know and to do, as short lines; a task logs them before it fails.
     """
 
     http_status: int | None = None
+    steps: tuple[str, ...] = ()
     permanent: ClassVar[bool] = False
     #: What the person on call can do about it.
     advice: ClassVar[str] = ""
@@ -62,6 +64,15 @@ class EmailVerifyError(Exception):
         other = type(self)(message)
         other.__dict__.update(self.__dict__)
         return other
+
+    def with_steps(self, *steps: str) -> Self:
+        """
+        Say what a person has to know and to do. Return the error.
+
+        :param steps: short lines, for Airflow's log page cuts long ones.
+        """
+        self.steps = steps
+        return self
 
 
 class ConnectionConfigError(EmailVerifyError):

@@ -1,13 +1,16 @@
-"""What an error means for an Airflow task."""
+"""Turn an error into what it means for an Airflow task."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError
+
+log = logging.getLogger(__name__)
 
 
 def as_task_error(error: EmailVerifyError) -> Exception:
@@ -19,16 +22,34 @@ def as_task_error(error: EmailVerifyError) -> Exception:
     return AirflowFailException(f"{type(error).__name__}: {error}") if error.permanent else error
 
 
+def log_steps(error: EmailVerifyError) -> None:
+    """
+    Log what a person has to know and to do, a short line each, because Airflow's log page cuts long ones.
+
+    :param error: what went wrong.
+    """
+    for line in error.steps or _lines(error):
+        log.error(line)
+
+
 @contextmanager
 def fail_fast_when_permanent() -> Iterator[None]:
     """
-    Fail the task at once on an error that a retry cannot cure.
+    Fail the task at once on an error that a retry cannot cure. Log what there is to do about any error.
 
     :raises AirflowFailException: in place of an error that is ``permanent``.
     """
     try:
         yield
     except EmailVerifyError as error:
+        log_steps(error)
         if not error.permanent:
             raise
         raise as_task_error(error) from error
+
+
+def _lines(error: EmailVerifyError) -> list[str]:
+    """Return an error's text and its advice in lines of a sentence each, if it asks something of a person."""
+    if not error.permanent and not error.advice:
+        return []
+    return str(error).replace(". ", ".\n").splitlines()

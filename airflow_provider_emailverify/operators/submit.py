@@ -1,9 +1,12 @@
-"""Submit a file of addresses, in batches, each paid for once."""
+"""Submit a file of addresses in batches, and pay for each batch once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
@@ -11,20 +14,22 @@ from airflow_provider_emailverify.exceptions import (
     InsufficientCreditsError,
     InvalidRequestError,
     InvalidSourceError,
-    SubmissionStoppedError,
-    SubmissionUnknownError,
     UnsupportedOperationError,
 )
-from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.http.policy import CallPolicy
+from airflow_provider_emailverify.steps.connecting import open_hook
+from airflow_provider_emailverify.steps.kill_switch import KillSwitch
+from airflow_provider_emailverify.steps.state import patiently
 from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
 from airflow_provider_emailverify.version_compat import task_state_store
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_emailverify.steps.state import StateStore
-    from airflow_provider_emailverify.steps.submission import Submission
+    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+    from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.steps.records import PurchaseRecords
+    from airflow_provider_emailverify.steps.submission import BatchNames, Submission
 
 #: Addresses in a batch of a vendor that documents no limit. More at once means fewer ids to wait for; fewer at once,
 #: fewer addresses whose fate is unknown if a worker dies at the wrong moment.
@@ -39,11 +44,12 @@ class EmailVerifySubmitOperator(BaseOperator):
     before is left out (upper and lower case in the domain are the same), and so is what is no address at all. The
     rest is cut into batches of the vendor's size. Nothing is submitted before the whole list is known to be good.
 
-    No address is paid for twice in one run of the Dag. Each batch is written to the task's state before it is
-    submitted, and its id when the vendor has accepted it; a retry, a cleared task or another worker goes on after the
-    last one. If a worker dies with a batch on its way, nobody but the vendor knows whether it was accepted: the next
-    try asks, if the vendor has a call for that, and fails otherwise with what to do. Before Airflow 3.3 tasks have no
-    state, so there a second try submits nothing at all unless ``on_unknown_submission`` allows it.
+    No address is paid for twice in one run of the Dag. Each batch is written down before it is submitted, and its id
+    when the vendor has accepted it; a retry, a cleared task or another worker goes on after the last one. If a worker
+    dies with a batch on its way, nobody but the vendor knows whether it was accepted: the next try asks, if the vendor
+    has a call for that, and fails otherwise with what to do. It is written to the ``ledger``, else to Airflow's task
+    state store. Before Airflow 3.3 there is none, so there a second try without a ledger submits nothing at all unless
+    ``on_unknown_submission`` allows it.
 
     The return value is the list of batch ids, ready for ``.expand()``; it is empty if the file has no addresses. The
     XCom key ``summary`` holds ``read`` (values), ``dropped`` (of them no addresses), ``unique`` (addresses),
@@ -61,6 +67,8 @@ class EmailVerifySubmitOperator(BaseOperator):
     :param check_credits: refuse a list for which the balance is too small, if the vendor tells the balance.
     :param on_unknown_submission: what to do about a batch of which nobody knows whether the vendor accepted it:
         ``fail``, or ``resubmit`` and maybe pay for it twice. (templated)
+    :param ledger: a folder such as ``s3://my_conn@bucket/ledger/`` for the records of what was submitted, as small
+        objects without addresses. It keeps what Airflow may wipe, on every supported Airflow. (templated)
     :param cancel_on_kill: when the task is killed, cancel at the vendor what this try submitted, if the vendor has
         such a call. Airflow leaves five seconds for that. A worker that is shut down in good order counts as a kill,
         a timeout of the task does not.
@@ -74,8 +82,10 @@ class EmailVerifySubmitOperator(BaseOperator):
         "batch_size",
         "max_emails",
         "on_unknown_submission",
+        "ledger",
     )
     ui_color = "#dcefe2"
+    _clock: ClassVar[Clock] = time
 
     def __init__(
         self,
@@ -89,6 +99,7 @@ class EmailVerifySubmitOperator(BaseOperator):
         max_emails: int | None = None,
         check_credits: bool = True,
         on_unknown_submission: Literal["fail", "resubmit"] = "fail",
+        ledger: str | None = None,
         cancel_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -102,9 +113,9 @@ class EmailVerifySubmitOperator(BaseOperator):
         self.max_emails = max_emails
         self.check_credits = check_credits
         self.on_unknown_submission = on_unknown_submission
+        self.ledger = ledger
         self.cancel_on_kill = cancel_on_kill
-        self._submission: Submission | None = None
-        self._canceller: EmailVerifyHook | None = None
+        self._kill_switch = KillSwitch()
 
     def execute(self, context: Context) -> list[str]:
         """
@@ -114,70 +125,75 @@ class EmailVerifySubmitOperator(BaseOperator):
         :raises AirflowFailException: for a reason that a retry cannot cure.
         :raises EmailVerifyError: for a reason that it can.
         """
-        from airflow_provider_emailverify.lists.cleaning import AddressList
-        from airflow_provider_emailverify.lists.reader import read_column
-        from airflow_provider_emailverify.steps.submission import BatchNames, Submission
+        from airflow_provider_emailverify.steps.submission import BatchNames
 
-        with fail_fast_when_permanent():
+        # The records come first: an empty one tells a later try that this one has bought nothing.
+        with fail_fast_when_permanent(), self._kill_switch.armed():
+            names = BatchNames(*_identity(context))
+            records = self._open_records(context, names)
+            self._kill_switch.check()
             self._check_arguments()
-            hook = EmailVerifyHook.get_hook(self.conn_id)
-            batch_size = _batch_size(hook, _whole_number("batch_size", self.batch_size))
-            max_emails = _whole_number("max_emails", self.max_emails)
-            store = self._open_store(context)
-            values = read_column(self.source, self.email_column, self.source_format, self.encoding)
-            with AddressList(values, max_emails) as emails:
-                names = BatchNames(*_identity(context))
-                submission = Submission(hook, emails, batch_size, names, store)
-                self.log.info(
-                    "Read %d values: %d addresses, %d no addresses, the rest duplicates; %d batches, %d of them "
-                    "submitted by an earlier try",
-                    emails.read,
-                    emails.unique,
-                    emails.dropped,
-                    submission.batches,
-                    submission.resumed,
-                )
-                self._check_length(submission.batches)
-                submission.settle_doubts(self.on_unknown_submission)
-                self._check_credits(submission)
-                batch_ids = self._submit(submission)
-        summary = {
-            "read": emails.read,
-            "dropped": emails.dropped,
-            "unique": emails.unique,
-            "submitted": emails.unique,
-            "batches": submission.batches,
-            "resumed": submission.resumed,
-        }
-        context["ti"].xcom_push(key="summary", value=summary)
-        return batch_ids
+            return self._submit_list(context, open_hook(self.conn_id), names, records)
 
     def on_kill(self) -> None:
         """Stop after the batch that is on its way, and cancel what this try submitted if that was asked for."""
-        if self._submission is None:
+        self._kill_switch.pull()
+
+    def _submit_list(
+        self, context: Context, hook: EmailVerifyHook, names: BatchNames, records: PurchaseRecords
+    ) -> list[str]:
+        from airflow_provider_emailverify.lists.cleaning import AddressList
+        from airflow_provider_emailverify.lists.reader import read_column
+        from airflow_provider_emailverify.steps.submission import Submission
+
+        batch_size = _batch_size(hook, _whole_number("batch_size", self.batch_size))
+        max_emails = _whole_number("max_emails", self.max_emails)
+        values = read_column(self.source, self.email_column, self.source_format, self.encoding)
+        with AddressList(self._kill_switch.watch(values), max_emails) as emails:
+            submission = Submission(
+                hook, emails, batch_size, names, records, kill_switch=self._kill_switch, clock=self._clock
+            )
+            self.log.info(
+                "Read %d values: %d addresses, %d no addresses, the rest duplicates; %d batches, %d of them "
+                "submitted by an earlier try",
+                emails.read,
+                emails.unique,
+                emails.dropped,
+                submission.batches,
+                submission.resumed,
+            )
+            self._check_length(submission.batches)
+            submission.settle_doubts(self.on_unknown_submission)
+            self._check_credits(submission)
+            with self._cancelled_on_kill(submission):
+                batch_ids = submission.run(self.on_unknown_submission)
+                summary = {
+                    "read": emails.read,
+                    "dropped": emails.dropped,
+                    "unique": emails.unique,
+                    "submitted": emails.unique,
+                    "batches": submission.batches,
+                    "resumed": submission.resumed,
+                }
+                patiently(partial(context["ti"].xcom_push, key="summary", value=summary), clock=self._clock)
+        return batch_ids
+
+    @contextmanager
+    def _cancelled_on_kill(self, submission: Submission) -> Iterator[None]:
+        """Cancel what this try submits when the task is killed, if that is asked for."""
+        if not self.cancel_on_kill:
+            yield
             return
-        if self._canceller:
-            self._submission.cancel(self._canceller)
-        self._submission.stop()  # Airflow 3 would let execute go on
-
-    def _submit(self, submission: Submission) -> list[str]:
-        if self.cancel_on_kill:
-            self._canceller = self._make_canceller()
-        self._submission = submission
+        # A signal handler can neither ask Airflow for a connection nor wait for its turn.
+        canceller = open_hook(self.conn_id).with_policy(CallPolicy(attempts=1, wait_for_turn=False))
+        self._kill_switch.on_pull = partial(submission.cancel, canceller)
         try:
-            return submission.run(self.on_unknown_submission)
-        except SubmissionStoppedError:
-            if self._canceller:
-                submission.cancel(self._canceller)
-                submission.record_cancelled()
-            raise
+            yield
         finally:
-            self._submission = None
-
-    def _make_canceller(self) -> EmailVerifyHook:
-        """Return a hook for a signal handler, which can neither ask Airflow for a connection nor wait for its turn."""
-        hook = EmailVerifyHook.get_hook(self.conn_id)
-        return hook.with_policy(CallPolicy(attempts=1, wait_for_turn=False))
+            self._kill_switch.on_pull = None
+            if self._kill_switch.is_pulled:
+                submission.cancel(canceller)
+                submission.record_cancelled()
 
     def _check_arguments(self) -> None:
         if not isinstance(self.source, str) or not self.source.strip():
@@ -187,23 +203,25 @@ class EmailVerifySubmitOperator(BaseOperator):
                 f"on_unknown_submission is 'fail' or 'resubmit', not {self.on_unknown_submission!r}."
             )
 
-    def _open_store(self, context: Context) -> StateStore:
-        from airflow_provider_emailverify.steps.state import InMemoryStore
+    def _open_records(self, context: Context, names: BatchNames) -> PurchaseRecords:
+        from airflow_provider_emailverify.steps.ledger import Ledger
+        from airflow_provider_emailverify.steps.records import PurchaseRecords
+        from airflow_provider_emailverify.steps.state import TaskState
 
-        store: StateStore | None = task_state_store(context)
-        if store is not None:
-            return store
-        if context["ti"].try_number > 1 and self.on_unknown_submission == "fail":
-            raise SubmissionUnknownError(
-                f"This is try {context['ti'].try_number}, and Airflow before 3.3 does not keep what an earlier try "
-                "submitted. Look for batches of this run in the vendor's dashboard. If there are none, set "
-                "on_unknown_submission='resubmit' and clear the task; or upgrade Airflow to 3.3."
-            )
-        self.log.warning(
-            "Airflow before 3.3 does not keep what this try submits. If it does not end well, a second try will submit "
-            "nothing, unless on_unknown_submission='resubmit' allows it to pay twice."
-        )
-        return InMemoryStore()
+        kept: Ledger | TaskState
+        if self.ledger is not None:
+            kept = Ledger(self.ledger, names.stem, clock=self._clock)
+            kept.check()
+        else:
+            kept = TaskState(task_state_store(context), clock=self._clock)
+            if not kept.is_kept:
+                self.log.warning(
+                    "Airflow before 3.3 does not keep what this try submits. If it does not end well, a second try "
+                    "will submit nothing. The argument ledger keeps it."
+                )
+        records = PurchaseRecords(kept, context["ti"].try_number, clock=self._clock)
+        records.start()
+        return records
 
     def _check_length(self, batches: int) -> None:
         """Refuse more batches than Airflow can map over: it would say so when all of them are paid for."""

@@ -1,4 +1,4 @@
-"""The triggerer's polls: all waits of one connection share a client, a pool of threads and a rate limit."""
+"""Poll for many waits in the triggerer. All of one connection share a client, a pool of threads and a rate limit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
-from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.exceptions import TransientError
 from airflow_provider_emailverify.http.policy import CallPolicy
+from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.intervals import Intervals
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus
+    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.steps.clock import Clock
     from airflow_provider_emailverify.steps.waiting import BatchWait
 
@@ -156,16 +157,13 @@ class Poller:
 def _read_connection(conn_id: str, before: EmailVerifyHook | None) -> EmailVerifyHook:
     """Return the hook of a connection: the one from before, with its open sockets, if nothing has changed."""
     try:
-        hook = EmailVerifyHook.get_hook(conn_id)
-        client = hook.client
-    except EmailVerifyError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a secrets backend or Airflow's API is down, each in its own words
-        text = f"Connection {conn_id!r} cannot be read now ({type(error).__name__})."
+        hook = open_hook(conn_id)
+    except TransientError as error:
         if before is None:
-            raise TransientError(text) from None
-        log.warning("%s Going on with what it was.", text)
+            raise
+        log.warning("%s Going on with what it was.", error)
         return before
+    client = hook.client
     # A poll that fails is repeated after the wait's interval, not by a thread that sleeps. Its turn is acquired on the
     # event loop.
     hook = hook.with_policy(CallPolicy(attempts=1, wait_for_turn=False))

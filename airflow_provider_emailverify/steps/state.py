@@ -39,31 +39,32 @@ class StateStore(Protocol):
     def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         """Write a value."""
 
-    def delete(self, key: str) -> None:
-        """Forget a value."""
-
 
 class InMemoryStore:
     """Stand in where Airflow has no task state store. It ends with the process."""
 
     def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
+        self.values: dict[str, Any] = {}
 
     def get(self, key: str) -> Any:
         """Return a value, or None."""
-        return self._values.get(key)
+        return self.values.get(key)
 
     def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         """Write a value."""
-        self._values[key] = value
-
-    def delete(self, key: str) -> None:
-        """Forget a value."""
-        self._values.pop(key, None)
+        self.values[key] = value
 
 
 class Records(Protocol):
-    """Records of a task under keys, wherever they are kept."""
+    """
+    Records of a task under keys, wherever they are kept.
+
+    :ivar is_kept: whether the next try finds them.
+    :ivar how_to_write: how a person writes one, in words.
+    """
+
+    is_kept: bool
+    how_to_write: str
 
     def get(self, key: str) -> Any:
         """Return a record; None if there is none."""
@@ -86,12 +87,15 @@ class TaskState:
     """
     Keep records in Airflow's task state store.
 
-    :param store: the store.
+    :param store: the store; None before Airflow 3.3, where records end with the process.
     :param clock: the time.
     """
 
-    def __init__(self, store: StateStore, *, clock: Clock = time) -> None:
-        self._store = store
+    how_to_write = 'Airflow\'s REST API does it: PUT …/state-store/<key> with {"value": …, "expires_at": null}.'
+
+    def __init__(self, store: StateStore | None, *, clock: Clock = time) -> None:
+        self.is_kept = store is not None
+        self._store = store or InMemoryStore()
         self._clock = clock
 
     def get(self, key: str) -> Any:

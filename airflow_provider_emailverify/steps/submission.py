@@ -1,23 +1,17 @@
-"""
-One list on its way to one vendor, batch by batch, each paid for once.
-
-What was submitted is written down where the next try of the task finds it: before a batch is sent, that it will be;
-after the vendor's answer, its id. A try that dies between the two leaves one batch in doubt, and nobody but the
-vendor knows whether it was accepted and charged for. No address is ever written down.
-"""
+"""Submit one list to one vendor in batches, and pay for each batch once."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import re
-from typing import TYPE_CHECKING, Any, Literal
+import time
+from typing import TYPE_CHECKING, Literal
 
+from airflow_provider_emailverify.batches import parse_id
 from airflow_provider_emailverify.exceptions import (
     EmailVerifyError,
     RateLimitedError,
-    SourceChangedError,
-    SubmissionStoppedError,
     SubmissionUnknownError,
     TransientError,
     UnsupportedOperationError,
@@ -25,21 +19,23 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.http.retries import retrying
-from airflow_provider_emailverify.version_compat import never_expire
+from airflow_provider_emailverify.steps.kill_switch import KillSwitch
+from airflow_provider_emailverify.steps.records import BatchFate, BatchRecord, Plan, PurchaseRecords
+from airflow_provider_emailverify.steps.repair import Repair
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.lists.cleaning import AddressList
-    from airflow_provider_emailverify.steps.state import StateStore
+    from airflow_provider_emailverify.steps.clock import Clock
 
 # The turn is acquired before a batch is written down, and attempts are repeated by who writes it down.
 _TURN_IS_TAKEN = CallPolicy(attempts=1, wait_for_turn=False)
+# A vendor may still be taking a batch in when it says that it knows none of that name.
+_SETTLED_AFTER_SECONDS = 600.0
 
 log = logging.getLogger(__name__)
 
 OnUnknown = Literal["fail", "resubmit"]
-
-_PLAN = "emailverify_plan"
 
 
 class BatchNames:
@@ -50,17 +46,18 @@ class BatchNames:
     :param run_id: its run.
     :param task_id: the task.
     :param map_index: the instance of a mapped task; -1 if it is none.
+    :ivar stem: what all of them begin with.
     """
 
     def __init__(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> None:
         identity = "\0".join((dag_id, run_id, task_id, str(map_index)))
         digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         # What a vendor takes for a name is not documented, so it is short and plain.
-        self._stem = "-".join([*(re.sub(r"[^A-Za-z0-9_.-]", "_", part)[:40] for part in (dag_id, task_id)), digest])
+        self.stem = "-".join([*(re.sub(r"[^A-Za-z0-9_.-]", "_", part)[:40] for part in (dag_id, task_id)), digest])
 
     def __getitem__(self, number: int) -> str:
         """Return the name of a batch, counted from 1."""
-        return f"{self._stem}-{number:05d}"
+        return f"{self.stem}-{number:05d}"
 
 
 class Submission:
@@ -71,33 +68,38 @@ class Submission:
     :param emails: the list.
     :param batch_size: addresses in a batch.
     :param names: how the batches are called.
-    :param store: where what was submitted is written down.
+    :param records: what earlier tries have written down.
+    :param kill_switch: tells when to stop.
+    :param clock: the time.
     :raises SourceChangedError: an earlier try began with another list, other batches or another connection.
     """
 
     def __init__(
-        self, hook: EmailVerifyHook, emails: AddressList, batch_size: int, names: BatchNames, store: StateStore
+        self,
+        hook: EmailVerifyHook,
+        emails: AddressList,
+        batch_size: int,
+        names: BatchNames,
+        records: PurchaseRecords,
+        *,
+        kill_switch: KillSwitch,
+        clock: Clock = time,
     ) -> None:
         self.hook = hook
         self.emails = emails
-        self.batch_size = batch_size
+        self.plan = Plan(hook.conn_id, batch_size, emails.unique, emails.sha256)
         #: How many batches the list makes.
-        self.batches = -(-emails.unique // batch_size)
+        self.batches = self.plan.batches
         #: The ids of the batches that the vendor accepted, by number.
         self.accepted: dict[int, str] = {}
         self._names = names
-        self._store = store
-        self._in_doubt: set[int] = set()
+        self._records = records
+        self._kill_switch = kill_switch
+        self._clock = clock
+        self._repair = Repair(hook, self.plan, names, records)
+        self._in_doubt: dict[int, BatchRecord] = {}
         self._own: list[int] = []  # what this process submitted and may cancel
         self._cancelled: set[int] = set()
-        self._is_stopped = False
-        self._is_waiting = False
-        self._plan = {
-            "conn_id": hook.conn_id,
-            "batch_size": batch_size,
-            "emails": emails.unique,
-            "sha256": emails.sha256,
-        }
         self._resume()
 
     @property
@@ -108,7 +110,7 @@ class Submission:
     @property
     def remaining(self) -> int:
         """How many addresses are still to be submitted."""
-        return sum(self._size_of(number) for number in range(1, self.batches + 1) if number not in self.accepted)
+        return sum(self.plan.size_of(number) for number in range(1, self.batches + 1) if number not in self.accepted)
 
     def settle_doubts(self, on_unknown: OnUnknown) -> None:
         """
@@ -116,20 +118,20 @@ class Submission:
 
         :param on_unknown: what to do if the vendor cannot tell.
         :raises SubmissionUnknownError: it cannot tell, and ``on_unknown`` is ``fail``.
+        :raises TransientError: it will be able to tell in a few minutes.
         """
-        for number in sorted(self._in_doubt):
-            try:
-                batch_id = self.hook.find_batch(self._names[number])
-            except UnsupportedOperationError:
+        for number, record in sorted(self._in_doubt.items()):
+            is_known, batch_id = self._find(number, record)
+            if not is_known:
                 if on_unknown == "fail":
-                    raise self._unknown(number, "An earlier try began to submit it, and its answer is lost") from None
-                log.warning("%s is submitted again, as on_unknown_submission says.", self._describe(number))
+                    raise self._repair.in_doubt_since_earlier(number, record)
+                log.warning("%s is submitted again, as on_unknown_submission says.", self._repair.describe(number))
+                continue
+            if batch_id:
+                self._accept(number, self._checked_id(number, batch_id))
             else:
-                self._in_doubt.remove(number)
-                if batch_id:
-                    self._accept(number, batch_id)
-                else:
-                    self._store.delete(_key(number))
+                self._records.write(number, self.plan, self._names[number], refused=True)
+            del self._in_doubt[number]
 
     def run(self, on_unknown: OnUnknown) -> list[str]:
         """
@@ -137,23 +139,18 @@ class Submission:
 
         :param on_unknown: ``resubmit`` lets the next try send again what may have been accepted by now.
         :raises SubmissionUnknownError: nobody knows whether the vendor took a batch, and ``on_unknown`` is ``fail``.
-        :raises SubmissionStoppedError: :meth:`stop` was called.
+        :raises SubmissionStoppedError: the task was killed.
         :raises EmailVerifyError: the vendor refused a batch; what was submitted before stays submitted.
         """
-        for number, batch in enumerate(self.emails.batches(self.batch_size), 1):
+        # Pauses between the attempts can be ended by a kill.
+        again = retrying(self.hook.client.policy.attempts, RateLimitedError, VendorUnreachableError).copy(
+            sleep=self._wait
+        )
+        for number, batch in enumerate(self.emails.batches(self.plan.batch_size), 1):
+            self._kill_switch.check()
             if number not in self.accepted:
-                self._submit(number, batch, on_unknown)
+                again(self._submit, number, batch, on_unknown)
         return [self.accepted[number] for number in range(1, self.batches + 1)]
-
-    def stop(self) -> None:
-        """
-        Submit no further batch. A signal handler may call it; it must be the last thing that the handler does.
-
-        :raises SubmissionStoppedError: no batch is on its way, so that :meth:`run` can be left where it is.
-        """
-        self._is_stopped = True
-        if self._is_waiting:
-            raise self._stopped()
 
     def cancel(self, hook: EmailVerifyHook) -> None:
         """
@@ -167,103 +164,124 @@ class Submission:
             try:
                 hook.cancel_batch(self.accepted[number])
             except EmailVerifyError as error:
-                log.warning("%s was not cancelled: %s", self._describe(number), error)
+                log.warning("%s was not cancelled: %s", self._repair.describe(number), error)
                 if isinstance(error, UnsupportedOperationError):
                     return
             else:
                 self._cancelled.add(number)
-                log.info("%s was cancelled, id %s", self._describe(number), self.accepted[number])
+                log.info("%s was cancelled, id %s", self._repair.describe(number), self.accepted[number])
 
     def record_cancelled(self) -> None:
         """Write down which batches were cancelled, so that no later try takes them for good ones."""
         for number in self._cancelled:
-            self._write(_key(number), {"name": self._names[number], "cancelled": self.accepted[number]})
+            self._records.write(number, self.plan, self._names[number], cancelled=self.accepted[number])
 
     def _resume(self) -> None:
-        earlier = self._store.get(_PLAN)
-        if earlier is None:
-            return
-        changed = [name for name, value in self._plan.items() if earlier.get(name) != value]
+        found = self._records.read_all(self.batches)
+        bought = {number: record for number, record in found.items() if record.fate is BatchFate.ACCEPTED}
+        doubts = {number: record for number, record in found.items() if self._records.is_in_doubt(number, record)}
+        changed = self._records.changed(self.plan)
+        belong = {record.plan for record in (*bought.values(), *doubts.values())} - {None, self.plan.key}
+        if (changed and (bought or doubts)) or belong:
+            raise self._repair.source_changed(changed)
         if changed:
-            raise SourceChangedError(
-                f"{self.hook.client.name}: an earlier try of this task began to submit this list, and since then "
-                f"{' and '.join(changed)} changed ({earlier.get('emails')} addresses then, {self.emails.unique} now). "
-                "Going on would pay for some addresses twice and for others never. Put the source and the arguments "
-                "back as they were and clear the task, or trigger a new run, which pays for the whole list."
-            )
-        for number in range(1, self.batches + 1):
-            record = self._store.get(_key(number))
-            if isinstance(record, str) and record:
-                self.accepted[number] = record
-            elif record is not None:
-                self._in_doubt.add(number)
+            self._records.forget()
+        self._in_doubt = doubts
+        for number, record in bought.items():
+            self.accepted[number] = self._checked_id(number, record.batch_id)
+        self._note_progress()
+
+    def _find(self, number: int, record: BatchRecord) -> tuple[bool, str]:
+        """Ask the vendor for a batch. Return whether it can tell, and the id; "" if there is no such batch."""
+        if record.fate is BatchFate.CANCELLED:
+            return False, ""
+        try:
+            batch_id = self.hook.find_batch(self._names[number])
+        except UnsupportedOperationError:
+            return False, ""
+        if batch_id is not None:
+            return True, self._checked_id(number, batch_id)
+        begun_at = self._records.begun_at(record)
+        if begun_at is None:
+            for other, doubt in self._in_doubt.items():
+                if self._records.begun_at(doubt) is None:
+                    self._records.note(other, self.plan, self._names[other])
+            begun_at = self._clock.time()
+        left = begun_at + _SETTLED_AFTER_SECONDS - self._clock.time()
+        if left > 0:
+            raise self._repair.too_young(number, left)
+        return True, ""
 
     def _submit(self, number: int, batch: list[str], on_unknown: OnUnknown) -> None:
-        retrying(self.hook.client.policy.attempts, RateLimitedError, VendorUnreachableError)(
-            self._submit_once, number, batch, on_unknown
-        )
-
-    def _submit_once(self, number: int, batch: list[str], on_unknown: OnUnknown) -> None:
         self._wait_for_turn()  # before it is written down, because a try that dies while it waits has sent nothing
+        self._check_sendable()
         name = self._names[number]
-        self._write(_PLAN, self._plan)
-        self._write(_key(number), {"name": name})
+        if not self._records.begin(number, self.plan, name):
+            self._take_over(number)
+            return
+        if self._kill_switch.is_pulled:
+            self._withdraw(number)
+            raise self._kill_switch.stopped()
         try:
             batch_id = self.hook.with_policy(_TURN_IS_TAKEN).submit_batch(batch, name)
         except SubmissionUnknownError as error:
             if on_unknown == "fail":
-                raise self._unknown(number, str(error)) from None
+                raise self._repair.in_doubt(number, str(error)) from None
             raise TransientError(f"{error} The next try submits it again, as on_unknown_submission says.") from None
         except EmailVerifyError as error:  # the vendor took nothing, this time
+            text = f"{self._repair.describe(number)}: {error}"
             if number in self._in_doubt:
-                raise error.with_message(
-                    f"{self._describe(number)}: {error} It stays in doubt whether an earlier try submitted it."
-                ) from None
-            self._store.delete(_key(number))
-            if not self.accepted and not self._in_doubt:
-                self._store.delete(_PLAN)
-            raise error.with_message(f"{self._describe(number)}: {error}") from None
-        self._own.append(number)
-        self._accept(number, batch_id)
+                raise error.with_message(f"{text} It stays in doubt whether an earlier try submitted it.") from None
+            self._withdraw(number)
+            raise error.with_message(text) from None
+        except Exception as error:  # noqa: BLE001 - a fault of ours or of a library; its text may hold the key
+            raise self._repair.in_doubt(number, f"The answer was lost ({type(error).__name__})") from None
+        self._accept(number, self._checked_id(number, batch_id), is_own=True)
+
+    def _check_sendable(self) -> None:
+        """Refuse what cannot be sent, before it is written down."""
+        if check := getattr(self.hook.client, "check_sendable", None):
+            check()
+
+    def _withdraw(self, number: int) -> None:
+        self._records.write(number, self.plan, self._names[number], refused=True)
+
+    def _take_over(self, number: int) -> None:
+        """Go on with a batch that another try has begun while this one runs."""
+        record = self._records.read(number)
+        if record.fate is BatchFate.ACCEPTED and record.plan in (None, self.plan.key):
+            self._accept(number, self._checked_id(number, record.batch_id))
+            return
+        raise self._repair.begun_by_another(number, record)
+
+    def _wait(self, seconds: float) -> None:
+        with self._kill_switch.waiting():
+            self._clock.sleep(seconds)
 
     def _wait_for_turn(self) -> None:
-        self._is_waiting = True
-        try:
-            if self._is_stopped:
-                raise self._stopped()
+        with self._kill_switch.waiting():
             self.hook.client.acquire_turn()
-        finally:
-            self._is_waiting = False
 
-    def _stopped(self) -> SubmissionStoppedError:
-        return SubmissionStoppedError(
-            f"{self.hook.client.name}: the task was killed when {len(self.accepted)} of {self.batches} batches were "
-            "submitted. The next try goes on after them, those apart that were cancelled."
-        )
+    def _checked_id(self, number: int, batch_id: object) -> str:
+        """Return an id that only this batch has."""
+        text = parse_id(batch_id)
+        if not text.strip():
+            raise self._repair.in_doubt(number, "It has no id in the vendor's answer")
+        for other, other_id in self.accepted.items():
+            if other != number and other_id.strip() == text.strip():
+                raise self._repair.in_doubt(number, f"It has the id {text!r}, and so has batch {other}")
+        return text
 
-    def _accept(self, number: int, batch_id: str) -> None:
-        log.info("%s was accepted, id %s", self._describe(number), batch_id)
+    def _accept(self, number: int, batch_id: str, *, is_own: bool = False) -> None:
+        log.info("%s was accepted, id %s", self._repair.describe(number), batch_id)
         self.accepted[number] = batch_id
-        self._write(_key(number), batch_id)
+        if is_own:
+            self._own.append(number)
+        self._note_progress()
+        try:
+            self._records.write(number, self.plan, self._names[number], id=batch_id)
+        except EmailVerifyError as error:
+            raise self._repair.not_recorded(number, batch_id, error) from None
 
-    def _write(self, key: str, value: Any) -> None:
-        self._store.set(key, value, retention=never_expire())
-
-    def _size_of(self, number: int) -> int:
-        return min(self.batch_size, self.emails.unique - (number - 1) * self.batch_size)
-
-    def _describe(self, number: int) -> str:
-        return f"{self.hook.client.name}, batch {number} of {self.batches} ({self._size_of(number):,} addresses)"
-
-    def _unknown(self, number: int, what: str) -> SubmissionUnknownError:
-        return SubmissionUnknownError(
-            f"{self._describe(number)}: {what}. {self.hook.hook_name} may have accepted it and charged up to "
-            f"{self._size_of(number):,} credits. Look for it in the vendor's dashboard (name {self._names[number]!r}, "
-            f"if it keeps names). If it is there, set this task's state key {_key(number)!r} to its id, a JSON string; "
-            "if it is not, delete that key (both in Airflow's REST API, .../state-store). Or set "
-            "on_unknown_submission='resubmit' and risk paying twice. Then clear the task."
-        )
-
-
-def _key(number: int) -> str:
-    return f"emailverify_batch_{number:05d}"
+    def _note_progress(self) -> None:
+        self._kill_switch.progress = f"{len(self.accepted)} of {self.batches} batches were submitted"

@@ -124,10 +124,15 @@ def _table(size: int) -> array[int]:
 def _keys(addresses: Sequence[str]) -> Iterable[str]:
     """Return what is equal for addresses that are the same."""
     joined = "".join(addresses)
-    return addresses if joined == joined.lower() else map(_key, addresses)
+    return addresses if joined == joined.lower() else map(same_address, addresses)
 
 
-def _key(address: str) -> str:
+def same_address(address: str) -> str:
+    """
+    Return what is equal for addresses that are the same.
+
+    :param address: an address.
+    """
     if address.islower():
         return address
     local, _, domain = address.rpartition("@")

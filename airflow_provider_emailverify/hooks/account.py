@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
-from airflow_provider_emailverify.connections import ConnectionSettings, read_connection
+from airflow_provider_emailverify.connections import ConnectionSettings, connection_form, read_connection
 from airflow_provider_emailverify.exceptions import ConnectionConfigError
 from airflow_provider_emailverify.http.auth import Site
 from airflow_provider_emailverify.http.policy import CallPolicy
+from airflow_provider_emailverify.version_compat import form_behaviour, form_widgets
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.http.client import VendorClient
@@ -150,3 +151,27 @@ def _process() -> str:
         return "the API server"
     # Airflow sets it for each task that it runs.
     return "the worker" if "AIRFLOW_CTX_TASK_ID" in os.environ else "this process"
+
+
+class OldConnectionForm:
+    """Describe a connection's form to Airflow before 3.2, which asks the hook's class; later it reads the metadata."""
+
+    site: ClassVar[Site]
+    extras: ClassVar[frozenset[str]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Give a vendor's class these methods as its own: Airflow does not look at its parents."""
+        super().__init_subclass__(**kwargs)
+        for name in ("get_ui_field_behaviour", "get_connection_form_widgets"):
+            if name not in cls.__dict__ and hasattr(cls, "site"):
+                setattr(cls, name, classmethod(getattr(cls, name).__func__))
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return how the form behaves."""
+        return form_behaviour(connection_form(cls.site.base_url, cls.extras))
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the fields of the form."""
+        return form_widgets(connection_form(cls.site.base_url, cls.extras))

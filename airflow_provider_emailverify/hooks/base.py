@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_emailverify.batches import BatchState, BatchStatus, check_emails, parse_state, quote_batch_id
-from airflow_provider_emailverify.connections import EXTRAS, ConnectionSettings, connection_form
+from airflow_provider_emailverify.connections import EXTRAS, ConnectionSettings
 from airflow_provider_emailverify.exceptions import (
     EmailVerifyError,
     UnexpectedResponseError,
     UnsupportedOperationError,
 )
-from airflow_provider_emailverify.hooks.account import Account, find_hook
+from airflow_provider_emailverify.hooks.account import Account, OldConnectionForm, find_hook
 from airflow_provider_emailverify.http.auth import Site
 from airflow_provider_emailverify.http.errors import ErrorRules
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.results.layout import Layout, Maps, ResultReader, VendorFile, parse_options
-from airflow_provider_emailverify.version_compat import form_behaviour, form_widgets
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.formats.json_file import JsonDocument
@@ -48,7 +47,7 @@ class Download:
     expected_rows: int | None = None
 
 
-class EmailVerifyHook(BaseHook):
+class EmailVerifyHook(OldConnectionForm, BaseHook):
     """
     Talk to one vendor through one Airflow connection.
 
@@ -88,13 +87,6 @@ class EmailVerifyHook(BaseHook):
     def __init__(self, conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id or self.default_conn_name
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Give a vendor's class the form's methods as its own: before 3.2, Airflow does not look at its parents."""
-        super().__init_subclass__(**kwargs)
-        for name in ("get_ui_field_behaviour", "get_connection_form_widgets"):
-            if name not in cls.__dict__ and hasattr(cls, "site"):
-                setattr(cls, name, classmethod(getattr(cls, name).__func__))
 
     @classmethod
     def get_hook(cls, conn_id: str, hook_params: dict[str, Any] | None = None) -> Self:
@@ -139,16 +131,6 @@ class EmailVerifyHook(BaseHook):
         other = copy.copy(self)
         other.client = self.client.with_policy(policy)
         return other
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return how the connection's form behaves, for Airflow before 3.2."""
-        return form_behaviour(connection_form(cls.site.base_url, cls.extras))
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the fields of the connection's form, for Airflow before 3.2."""
-        return form_widgets(connection_form(cls.site.base_url, cls.extras))
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -224,9 +206,9 @@ class EmailVerifyHook(BaseHook):
         """
         self.client.check(200, document.values, file.about, file.batch_id)
 
-    @abstractmethod
     def probe(self) -> str:
-        """Ask the vendor something that costs nothing; return in words what the answer proves."""
+        """Ask the vendor something that costs nothing, by default the balance; return what the answer proves."""
+        return f"The key is valid; the account has {self.get_credits():,.10g} credits."
 
     def cancel_batch(self, batch_id: str) -> None:
         """
@@ -334,6 +316,19 @@ class EmailVerifyHook(BaseHook):
         :raises InvalidRequestError: no list of addresses, an empty one, or more than :attr:`max_batch_size`.
         """
         check_emails(emails, self.max_batch_size, self.hook_name)
+
+    def number(self, value: Any, what: str) -> float:
+        """
+        Return a number out of an answer.
+
+        :raises UnexpectedResponseError: it is none.
+        """
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise UnexpectedResponseError(
+                f"{self.client.name}: expected a number of {what}, found none. {UnexpectedResponseError.advice}"
+            ) from None
 
     def _layout(self) -> Layout:
         if self.layout is None:

@@ -27,58 +27,10 @@ from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.http.auth import Key, Site
 from airflow_provider_emailverify.http.bodies import Form
 from airflow_provider_emailverify.http.errors import JSON, ErrorRules, has_error
-from airflow_provider_emailverify.results.findings import Words, compact
 from airflow_provider_emailverify.results.layout import JSON_TYPE, Layout
-from airflow_provider_emailverify.results.schema import Reason, Verdict
+from airflow_provider_emailverify.results.likely import LIKELY_COLUMNS, LIKELY_REASONS, LIKELY_WORDS
 
 _LISTS = "/webhooks/email-validations/bulk-emails"
-# Likely headers, likeliest first, and likely words: none is documented, so a user can map others. Compared without
-# case, spaces, underscores and hyphens. A column such as isValid is none for the verdict: what false means there,
-# undeliverable or not known, is not documented either.
-_COLUMNS = {
-    "email": ("email", "emailaddress", "mail", "address"),
-    "verdict": (
-        *("status", "result", "verdict", "validationstatus", "validationresult", "verificationstatus"),
-        *("verificationresult", "emailstatus", "deliverability", "state"),
-    ),
-    "reason": ("reason", "substatus", "statusreason", "detail", "details"),
-    "syntax_valid": ("syntaxvalid", "issyntaxvalid", "validsyntax", "isvalidsyntax", "validformat", "isvalidformat"),
-    "mx_found": ("mxfound", "hasmx", "hasmxrecord", "hasmxrecords", "mxrecords", "mxvalid", "validmx"),
-    "mx_accepts_mail": ("mxacceptsmail", "acceptsmail"),
-    "smtp_connectable": ("smtpconnectable", "canconnect", "canconnectsmtp"),
-    "smtp_deliverable": ("smtpdeliverable", "smtpvalid", "issmtpvalid", "deliverable", "isdeliverable"),
-    "catch_all": ("catchall", "iscatchall", "acceptall", "isacceptall"),
-    "disposable": ("disposable", "isdisposable", "disposableemail"),
-    "role": ("role", "isrole", "rolebased", "isrolebased", "roleaccount", "isroleaccount"),
-    "no_reply": ("noreply", "isnoreply", "rolenoreply"),
-    "free": ("free", "isfree", "freeemail", "isfreeemail", "freeprovider", "isfreeprovider"),
-    "mailbox_full": ("mailboxfull", "ismailboxfull", "fullinbox", "hasfullinbox", "inboxfull", "isinboxfull"),
-    "disabled": ("disabled", "isdisabled"),
-    "spam_trap": ("spamtrap", "isspamtrap", "possiblespamtrap"),
-}
-_WORDS: Words = {
-    **dict.fromkeys(("valid", "deliverable", "ok", "safe", "safetosend", "verified"), (Verdict.DELIVERABLE, None)),
-    **dict.fromkeys(("invalid", "undeliverable", "notdeliverable", "rejected"), (Verdict.UNDELIVERABLE, None)),
-    **dict.fromkeys(("unknown", "unverifiable", "unverified", "inconclusive"), (Verdict.UNKNOWN, None)),
-    "risky": (Verdict.RISKY, None),
-    "catchall": (Verdict.RISKY, Reason.CATCH_ALL),
-    "acceptall": (Verdict.RISKY, Reason.CATCH_ALL),
-    "disposable": (Verdict.RISKY, Reason.DISPOSABLE),
-    "role": (Verdict.RISKY, Reason.ROLE),
-    "rolebased": (Verdict.RISKY, Reason.ROLE),
-    "spamtrap": (Verdict.RISKY, Reason.SPAM_TRAP),
-    "donotmail": (Verdict.RISKY, Reason.DO_NOT_SEND),
-}
-_REASONS = {compact(reason): reason for reason in Reason} | {
-    "syntax": Reason.INVALID_SYNTAX,
-    "nomxrecords": Reason.NO_MX,
-    "acceptall": Reason.CATCH_ALL,
-    "rolebased": Reason.ROLE,
-    "roleaccount": Reason.ROLE,
-    "fullinbox": Reason.MAILBOX_FULL,
-    "inboxfull": Reason.MAILBOX_FULL,
-    "donotmail": Reason.DO_NOT_SEND,
-}
 # Only the first is documented.
 _SUCCESSES = frozenset({"SUCCESS", "OK", "200"})
 _MEDIA_TYPES = {"csv": "text/csv", "json": JSON_TYPE}
@@ -131,7 +83,7 @@ class CliovaHook(EmailVerifyHook):
     # A page for a single list is not documented.
     batch_page = "https://docs.cliova.com/docs/bulk-validation/get-validation-status"
     extras = EXTRAS | {"column_map"}
-    layout = Layout(columns=_COLUMNS, words=_WORDS, reasons=_REASONS, rows="payload")
+    layout = Layout(columns=LIKELY_COLUMNS, words=LIKELY_WORDS, reasons=LIKELY_REASONS, rows="payload")
     download_options = CliovaOptions
     # From the page on status; the cancelled ones are likely words. Any other word means "not yet".
     states = {
@@ -143,16 +95,7 @@ class CliovaHook(EmailVerifyHook):
     }
 
     def submit_batch(self, emails: Sequence[str], name: str | None = None) -> str:
-        """
-        Upload addresses as one list, and spend credits. Return the batch id.
-
-        Source: docs.cliova.com, "upload-email-list". Whether a second list of the same name is refused is not known.
-
-        :param emails: the addresses; Cliova documents no limit.
-        :param name: the list's unique name; a random one if None.
-        :raises InvalidRequestError: no addresses; nothing was sent.
-        :raises SubmissionUnknownError: it may or may not have reached Cliova. It is never sent again by itself.
-        """
+        # Source: docs.cliova.com, "upload-email-list". Whether a second list of the same name is refused is not known.
         self.check_emails(emails)
         table = io.StringIO(newline="")
         writer = csv.writer(table)
@@ -167,15 +110,7 @@ class CliovaHook(EmailVerifyHook):
         )
 
     def get_batch_status(self, batch_id: str) -> BatchStatus:
-        """
-        Ask how far a list is.
-
-        Source: docs.cliova.com, "get-validation-status".
-
-        :param batch_id: the id that :meth:`submit_batch` returned.
-        :raises BatchNotFoundError: Cliova does not know it.
-        :raises TransientError: no useful answer this time.
-        """
+        # Source: docs.cliova.com, "get-validation-status".
         path = self.batch_path(f"{_LISTS}/{{id}}/status", batch_id)
         answer = self.client.request_json("GET", path, batch_id=batch_id)
         entries = _entries(answer)
@@ -197,12 +132,7 @@ class CliovaHook(EmailVerifyHook):
 
     @contextmanager
     def download_results(self, batch_id: str, options: CliovaOptions | None = None) -> Iterator[Download]:
-        """
-        Open the results of a completed list.
-
-        Cliova's page asks to check for completion first, and a CSV file cannot say that it is a part only. So the
-        status is asked for before the results.
-        """
+        # Cliova's page asks to check for completion first, and a CSV file cannot say that it is a part only.
         options = options or CliovaOptions()
         status = self.get_batch_status(batch_id)
         require_ready(status, self.about(batch_id))
@@ -212,11 +142,7 @@ class CliovaHook(EmailVerifyHook):
             yield Download(body, _MEDIA_TYPES[options.output], None if options.verified_only else status.total)
 
     def probe(self) -> str:
-        """
-        Ask for the status of a list that cannot exist.
-
-        Cliova documents no call for the account or its balance; this one costs nothing and needs the key.
-        """
+        """Ask for the status of a list that cannot exist: no call for the account or its balance is documented."""
         with suppress(BatchNotFoundError):
             self.get_batch_status(str(uuid.uuid4()))
         return (

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
-from airflow_provider_emailverify.hooks import cliova, proofy
+from airflow_provider_emailverify.hooks import proofy
 from airflow_provider_emailverify.results.findings import Findings, compact, flag
+from airflow_provider_emailverify.results.likely import LIKELY_REASONS, LIKELY_WORDS
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Origin, Reason, Verdict
 
 
@@ -88,8 +89,8 @@ def test_an_unknown_word_is_an_unknown_verdict_that_keeps_the_word(word: Any) ->
         ("do_not_mail", "risky", "do_not_send"),
     ],
 )
-def test_likely_words_of_cliova(word: str, verdict: str, reason: str) -> None:
-    found = Findings(cliova._WORDS, None, cliova._REASONS).make(word)
+def test_likely_words_have_their_verdicts(word: str, verdict: str, reason: str) -> None:
+    found = Findings(LIKELY_WORDS, None, LIKELY_REASONS).make(word)
 
     assert (found.verdict, found.reason, found.known) == (verdict, reason, True)
 
@@ -104,7 +105,7 @@ def test_likely_words_of_cliova(word: str, verdict: str, reason: str) -> None:
     ],
 )
 def test_the_vendors_own_reason_goes_before_the_flags(said: str, reason: str) -> None:
-    assert Findings(cliova._WORDS, None, cliova._REASONS).make("invalid", said, mx_found=False).reason == reason
+    assert Findings(LIKELY_WORDS, None, LIKELY_REASONS).make("invalid", said, mx_found=False).reason == reason
 
 
 def test_the_users_words_go_before_the_vendors() -> None:

@@ -1,0 +1,59 @@
+"""
+Headers and words that vendors are likely to use, for a vendor that documents none. A user can map others.
+
+They are compared without case, spaces, underscores and hyphens.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_emailverify.results.findings import Words, compact
+from airflow_provider_emailverify.results.schema import Reason, Verdict
+
+#: Headers of each column, likeliest first. A header such as isValid is not among those of the verdict: whether false
+#: means undeliverable or unknown there, only a vendor's documentation can say.
+LIKELY_COLUMNS = {
+    "email": ("email", "emailaddress", "mail", "address"),
+    "verdict": (
+        *("status", "result", "verdict", "validationstatus", "validationresult", "verificationstatus"),
+        *("verificationresult", "emailstatus", "deliverability", "state"),
+    ),
+    "reason": ("reason", "substatus", "statusreason", "detail", "details"),
+    "syntax_valid": ("syntaxvalid", "issyntaxvalid", "validsyntax", "isvalidsyntax", "validformat", "isvalidformat"),
+    "mx_found": ("mxfound", "hasmx", "hasmxrecord", "hasmxrecords", "mxrecords", "mxvalid", "validmx"),
+    "mx_accepts_mail": ("mxacceptsmail", "acceptsmail"),
+    "smtp_connectable": ("smtpconnectable", "canconnect", "canconnectsmtp"),
+    "smtp_deliverable": ("smtpdeliverable", "smtpvalid", "issmtpvalid", "deliverable", "isdeliverable"),
+    "catch_all": ("catchall", "iscatchall", "acceptall", "isacceptall"),
+    "disposable": ("disposable", "isdisposable", "disposableemail"),
+    "role": ("role", "isrole", "rolebased", "isrolebased", "roleaccount", "isroleaccount"),
+    "no_reply": ("noreply", "isnoreply", "rolenoreply"),
+    "free": ("free", "isfree", "freeemail", "isfreeemail", "freeprovider", "isfreeprovider"),
+    "mailbox_full": ("mailboxfull", "ismailboxfull", "fullinbox", "hasfullinbox", "inboxfull", "isinboxfull"),
+    "disabled": ("disabled", "isdisabled"),
+    "spam_trap": ("spamtrap", "isspamtrap", "possiblespamtrap"),
+}
+#: Words for verdicts, some of which are a reason too.
+LIKELY_WORDS: Words = {
+    **dict.fromkeys(("valid", "deliverable", "ok", "safe", "safetosend", "verified"), (Verdict.DELIVERABLE, None)),
+    **dict.fromkeys(("invalid", "undeliverable", "notdeliverable", "rejected"), (Verdict.UNDELIVERABLE, None)),
+    **dict.fromkeys(("unknown", "unverifiable", "unverified", "inconclusive"), (Verdict.UNKNOWN, None)),
+    "risky": (Verdict.RISKY, None),
+    "catchall": (Verdict.RISKY, Reason.CATCH_ALL),
+    "acceptall": (Verdict.RISKY, Reason.CATCH_ALL),
+    "disposable": (Verdict.RISKY, Reason.DISPOSABLE),
+    "role": (Verdict.RISKY, Reason.ROLE),
+    "rolebased": (Verdict.RISKY, Reason.ROLE),
+    "spamtrap": (Verdict.RISKY, Reason.SPAM_TRAP),
+    "donotmail": (Verdict.RISKY, Reason.DO_NOT_SEND),
+}
+#: Words for reasons.
+LIKELY_REASONS = {compact(reason): reason for reason in Reason} | {
+    "syntax": Reason.INVALID_SYNTAX,
+    "nomxrecords": Reason.NO_MX,
+    "acceptall": Reason.CATCH_ALL,
+    "rolebased": Reason.ROLE,
+    "roleaccount": Reason.ROLE,
+    "fullinbox": Reason.MAILBOX_FULL,
+    "inboxfull": Reason.MAILBOX_FULL,
+    "donotmail": Reason.DO_NOT_SEND,
+}

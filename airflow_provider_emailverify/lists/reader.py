@@ -1,25 +1,35 @@
 """
-From a file in some storage to the values of its column of addresses, a block at a time and in constant memory.
+Read the column of addresses out of a file in some storage, a block at a time and in constant memory.
 
 Not a word of the content gets into an error: rows hold addresses, and what looks like a header may be one.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import gzip
+import io
 import json
 import zlib
-from collections.abc import Callable, Iterator
-from io import BufferedReader, TextIOWrapper
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, Literal, TextIO, cast, get_args
+from typing import Any, BinaryIO, Literal, TypeVar, cast, get_args
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError, InvalidSourceError, StorageError
+from airflow_provider_emailverify.formats.column_names import find_column, shown_names
+from airflow_provider_emailverify.formats.csv_file import CsvFile, QuotesFaultError
+from airflow_provider_emailverify.formats.text_file import (
+    EncodingFaultError,
+    FaultyTextError,
+    LineFaultError,
+    TextFile,
+    lines_of,
+    unzipped,
+)
 from airflow_provider_emailverify.storage.destination import open_source
 
+T = TypeVar("T")
 SourceFormat = Literal["csv", "jsonl", "parquet", "lines"]
 #: Values of the column, as they stand in the file; "" where there is none.
 Blocks = Iterator[list[str]]
@@ -34,10 +44,16 @@ _FORMATS: dict[str, SourceFormat] = {
     ".txt": "lines",
     ".list": "lines",
 }
-_DELIMITERS = ",;\t|"
 _BLOCK = 4096
-_BUFFER_BYTES = 1024 * 1024
-_MAX_HEADER = 64 * 1024
+_SAMPLE_ROWS = 20
+_ADVICE: tuple[tuple[type[FaultyTextError], str], ...] = (
+    (EncodingFaultError, "convert it, or set encoding to what it is in"),
+    (LineFaultError, "check that it is the right file and in the format of its name, or set source_format"),
+    (
+        QuotesFaultError,
+        "write the file with a CSV library (RFC 4180), or set source_format='lines' if it is one address a line",
+    ),
+)
 
 
 def read_column(uri: str, column: str, source_format: str | None = None, encoding: str = "utf-8") -> Blocks:
@@ -45,27 +61,27 @@ def read_column(uri: str, column: str, source_format: str | None = None, encodin
     Read the column of addresses out of a file, some thousand values at a time.
 
     :param uri: a URI as ``ObjectStoragePath`` takes it. Text may be compressed with gzip, whatever its name.
-    :param column: the name in a CSV file's header, of a Parquet file's column, or of the member of a JSON line.
+    :param column: the name in a CSV file's header, of a Parquet file's column, or of the member of a JSON line. A name
+        that differs in case, spaces or punctuation will do if there is no other like it.
     :param source_format: ``csv``, ``jsonl``, ``parquet`` or ``lines``; None: the end of the file's name says it.
-    :param encoding: of text; UTF-8 may begin with a byte order mark.
+    :param encoding: of text; UTF-8 may begin with a byte order mark, and UTF-16 is known by its own.
     :raises InvalidSourceError: the file is not what it should be.
     :raises StorageError: the storage refused it.
     """
     kind = _format_of(uri, source_format)
     try:
-        codecs.lookup(encoding)
         with open_source(uri) as file:
-            yield from _parquet(file, column) if kind == "parquet" else _TEXT[kind](_text(file, encoding), column)
+            if kind == "parquet":
+                yield from _parquet(file, column)
+            else:
+                yield from _TEXT[kind](TextFile(unzipped(file), encoding), column)
+    except FaultyTextError as fault:
+        advice = next(words for kind_of_fault, words in _ADVICE if isinstance(fault, kind_of_fault))
+        raise InvalidSourceError(f"Source {uri}: it {fault.problem}; {advice}.") from None
     except InvalidSourceError as error:
         raise InvalidSourceError(f"Source {uri}: {error}") from None
     except EmailVerifyError:
         raise
-    except UnicodeError:
-        raise InvalidSourceError(
-            f"Source {uri}: it is not text in {encoding}; convert it, or set encoding to what it is in."
-        ) from None
-    except LookupError:
-        raise InvalidSourceError(f"Source {uri}: Python knows no encoding {encoding!r}.") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise InvalidSourceError(f"Source {uri}: its gzip stream is cut or damaged; write it again.") from None
     except Exception as error:
@@ -89,108 +105,87 @@ def _format_of(uri: str, given: str | None) -> SourceFormat:
     return _FORMATS[name.suffix]
 
 
-def _text(file: BinaryIO, encoding: str) -> TextIO:
-    binary = file
-    magic = file.read(2)
-    file.seek(0)
-    if magic == b"\x1f\x8b":
-        binary = cast("BinaryIO", gzip.GzipFile(fileobj=file))
-    # It asks for a raw stream by its type, and reads from any other as well.
-    reader = BufferedReader(binary, _BUFFER_BYTES)  # type: ignore[type-var]
-    is_utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
-    if is_utf8 and reader.peek(3).startswith(codecs.BOM_UTF8):  # the codec utf-8-sig takes longer for all the rest
-        reader.read(3)
-    return TextIOWrapper(reader, encoding=encoding, newline="")
+def _lines(text: TextFile, _column: str) -> Blocks:
+    for block in text:
+        yield list(filter(None, map(str.strip, lines_of(block))))
 
 
-def _blocks(values: Iterator[str]) -> Blocks:
-    return iter(lambda: list(islice(values, _BLOCK)), [])
+def _csv(text: TextFile, column: str) -> Blocks:
+    table = CsvFile(text, lambda names: next(iter(find_column(column, names)), None))
+    place = _place_of(column, table.head.names, table.head.sample)
+    records = table.records(upto=place)
+    while block := [record[place] if place < len(record) else "" for record in islice(records, _BLOCK)]:
+        yield block
 
 
-def _lines(text: TextIO, _column: str) -> Blocks:
-    return _blocks(filter(None, map(str.strip, text)))
-
-
-def _csv(text: TextIO, column: str) -> Blocks:
-    head = _head(text)
-    head_lines = head.count("\n")
-    delimiter, index = _find_column(head, column)
-    # Strict, because a stray quote would make one field, and no error, out of everything that follows.
-    rows = csv.reader(text, delimiter=delimiter, strict=True)
-    lines_before = -1
-    try:
-        while rows.line_num > lines_before:
-            lines_before = rows.line_num
-            yield [row[index] if index < len(row) else "" for row in islice(rows, _BLOCK) if row]
-    except csv.Error:
+def _place_of(column: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    """Return which name is the column's; the rows beneath show whether the names may be told."""
+    places = find_column(column, names)
+    if len(places) == 1:
+        return places[0]
+    if places:
         raise InvalidSourceError(
-            f"the quotes of the row that ends in line {head_lines + rows.line_num:,} do not match (RFC 4180); write "
-            "the file with a CSV library, or set source_format='lines' if it is one address a line."
-        ) from None
-
-
-def _head(text: TextIO) -> str:
-    """Read the header; a line break within quotes does not end it."""
-    head = text.readline(_MAX_HEADER)
-    while head.count('"') % 2 and len(head) < _MAX_HEADER and (more := text.readline(_MAX_HEADER)):
-        head += more
-    return head
-
-
-def _find_column(head: str, column: str) -> tuple[str, int]:
-    """Return the delimiter with which a header has the column, and the column's place."""
-    for delimiter in _DELIMITERS:
-        names = next(csv.reader([head], delimiter=delimiter), [])
-        index = _place_of(column, names)
-        if index is not None:
-            return delimiter, index
-    advice = "set email_column to the name of the one with the addresses"
-    if "@" in head:  # then it is no header, and nobody's business
-        advice = (
-            "its first line holds an address; add a header, or set source_format='lines' if there is one address a line"
+            f"it has {len(places)} columns {column!r}, case and punctuation apart; rename all but one, or set "
+            "email_column to just the name of the right one."
         )
-    raise InvalidSourceError(f"it has no column {column!r}; {advice}.")
+    raise InvalidSourceError(f"it has no column {column!r}; {_told(names, rows)}")
 
 
-def _place_of(column: str, names: list[str]) -> int | None:
-    """Return which name is the column's, exactly or at least but for its case."""
-    for same in (str, str.lower):
-        places = [place for place, name in enumerate(names) if same(name.strip()) == same(column)]
-        if len(places) > 1:
-            raise InvalidSourceError(f"it has {len(places)} columns {column!r}; rename all but one.")
-        if places:
-            return places[0]
-    return None
+def _told(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return what there is instead of the column, and what to do."""
+    if not names:
+        return "it is empty."
+    if any("@" in name for name in names):
+        return (
+            "the names of its columns are a row of data, with an address. Add a header, or set source_format='lines' "
+            "if it is a text of one address a line."
+        )
+    shown = shown_names(names, rows)
+    columns = f"its columns are {shown}" if shown else "its columns are not shown, as they may be a row of data"
+    return f"{columns}. Set email_column to the name of the one with the addresses."
 
 
-def _jsonl(text: TextIO, column: str) -> Blocks:
-    lines = filter(None, map(str.strip, text))
-    read = found = 0
-    for block in _blocks(lines):
-        try:
-            rows = json.loads(f"[{','.join(block)}]")
-        except ValueError:
-            rows = []
-        if len(rows) != len(block) or not _are_all(dict, rows):
-            bad = next((number for number, line in enumerate(block, read + 1) if not _is_object(line)), read + 1)
-            raise InvalidSourceError(f"line {bad:,} (blank ones not counted) is no JSON object.")
-        read += len(rows)
-        values = [row.get(column) for row in rows]
-        found += len(values) - values.count(None)
-        yield values if _are_all(str, values) else [value if isinstance(value, str) else "" for value in values]
-    if read and not found:
-        raise InvalidSourceError(f"none of its {read:,} lines has {column!r}; set email_column to the right name.")
+def _jsonl(text: TextFile, column: str) -> Blocks:
+    if text.start.lstrip().startswith("["):
+        raise InvalidSourceError("it is a JSON array; write one object a line.")
+    line = 0
+    key = None
+    first: dict[str, Any] = {}
+    for block in text:
+        lines = lines_of(block)
+        rows = _objects(lines, line)
+        line += len(lines)
+        first = first or next(filter(None, rows), {})
+        if key is None:
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            key = names[_place_of(column, names, [])] if find_column(column, names) else None
+        values = [None if key is None else row.get(key) for row in rows]
+        yield [value if isinstance(value, str) else "" for value in values]
+    if first and key is None:
+        raise InvalidSourceError(f"no line has {column!r}; {_told(list(first), [list(first.values())])}")
+
+
+def _objects(lines: list[str], line: int) -> list[dict[str, Any]]:
+    """Parse the lines of a block, the first of which is the one after ``line``; blank ones are passed over."""
+    full = list(filter(None, map(str.strip, lines)))
+    with suppress(ValueError, RecursionError):
+        rows = json.loads(f"[{','.join(full)}]")
+        if len(rows) == len(full) and _are_all(dict, rows):
+            return cast("list[dict[str, Any]]", rows)
+    return [_object(text, number) for number, text in enumerate(lines, line + 1) if text.strip()]
+
+
+def _object(text: str, line: int) -> dict[str, Any]:
+    row = None
+    with suppress(ValueError, RecursionError):
+        row = _JSON.decode(text.strip())
+    if not isinstance(row, dict):
+        raise InvalidSourceError(f"line {line:,} is not a JSON object; write one object a line.")
+    return row
 
 
 def _are_all(kind: type, values: list[Any]) -> bool:
     return {*map(type, values)} <= {kind}
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
 
 
 def _parquet(file: BinaryIO, column: str) -> Blocks:
@@ -201,18 +196,55 @@ def _parquet(file: BinaryIO, column: str) -> Blocks:
         raise InvalidSourceError(
             "Parquet needs pyarrow on the worker: pip install 'airflow-provider-emailverify[parquet]'."
         ) from None
+    watched = _Watched(file)
     try:
-        table = pq.ParquetFile(file)
+        table = pq.ParquetFile(watched)
         names = table.schema_arrow.names
-        place = _place_of(column, names)
-        if place is None:
-            raise InvalidSourceError(f"it has no column {column!r}; it has {', '.join(names)}.")
-        for batch in table.iter_batches(_BLOCK, columns=[names[place]]):
-            values = batch.column(0).cast(pa.string())
+        sample = next(table.iter_batches(_SAMPLE_ROWS), None) if not find_column(column, names) else None
+        rows = list(zip(*sample.to_pydict().values(), strict=True)) if sample else []
+        name = names[_place_of(column, names, rows)]
+        for batch in table.iter_batches(_BLOCK, columns=[name]):
+            values = batch.column(batch.schema.get_field_index(name)).cast(pa.string())
             yield [value or "" for value in values.to_pylist()]
-    except pa.ArrowException:
-        # Its texts quote values.
-        raise InvalidSourceError("it is no whole Parquet file, or its column holds no text.") from None
+    except EmailVerifyError:
+        raise
+    except Exception:  # noqa: BLE001 - pyarrow's errors are of many classes, and their texts quote values
+        if watched.error is not None:
+            raise watched.error from None  # the storage's, not pyarrow's
+        raise InvalidSourceError("it is not a whole Parquet file, or its column does not hold text.") from None
 
 
-_TEXT: dict[str, Callable[[TextIO, str], Blocks]] = {"csv": _csv, "jsonl": _jsonl, "lines": _lines}
+class _Watched(io.RawIOBase):
+    """A file that remembers what went wrong with it, while pyarrow reads it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self.error: Exception | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._try(self._file.read, size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._try(self._file.seek, offset, whence)
+
+    def tell(self) -> int:
+        return self._try(self._file.tell)
+
+    def _try(self, call: Callable[..., T], *arguments: int) -> T:
+        try:
+            return call(*arguments)
+        except Exception as error:
+            self.error = error
+            raise
+
+
+_TEXT: dict[str, Callable[[TextFile, str], Blocks]] = {"csv": _csv, "jsonl": _jsonl, "lines": _lines}
+# Numbers of any length, which are of no interest here.
+_JSON = json.JSONDecoder(parse_int=float)

@@ -17,6 +17,7 @@ from airflow_provider_emailverify.exceptions import (
     UnsupportedOperationError,
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
+from airflow_provider_emailverify.limits import read_limit
 from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.kill_switch import KillSwitch
 from airflow_provider_emailverify.steps.state import patiently
@@ -40,9 +41,10 @@ class EmailVerifySubmitOperator(BaseOperator):
     """
     Submit the addresses of a file to a vendor, and return the ids of the batches.
 
-    The file is read once, in constant memory: white space around an address is cut off, an address that was seen
-    before is left out (upper and lower case in the domain are the same), and so is what is no address at all. The
-    rest is cut into batches of the vendor's size. Nothing is submitted before the whole list is known to be good.
+    The file is read once, in constant memory: white space around an address is cut off, and characters that nobody
+    sees are taken out; an address that was seen before is left out (upper and lower case in the domain are the same),
+    and so is what is no address at all. The rest is cut into batches of the vendor's size. Nothing is submitted before
+    the whole list is known to be good; a list that has values, but no address, is an error.
 
     No address is paid for twice in one run of the Dag. Each batch is written down before it is submitted, and its id
     when the vendor has accepted it; a retry, a cleared task or another worker goes on after the last one. If a worker
@@ -51,9 +53,10 @@ class EmailVerifySubmitOperator(BaseOperator):
     state store. Before Airflow 3.3 there is none, so there a second try without a ledger submits nothing at all unless
     ``on_unknown_submission`` allows it.
 
-    The return value is the list of batch ids, ready for ``.expand()``; it is empty if the file has no addresses. The
-    XCom key ``summary`` holds ``read`` (values), ``dropped`` (of them no addresses), ``unique`` (addresses),
-    ``submitted`` (addresses, by this try or an earlier one), ``batches``, ``resumed`` (batches of earlier tries).
+    The return value is the list of batch ids, ready for ``.expand()``; it is empty if the file has no rows. The
+    XCom key ``summary`` holds ``read`` (values), ``dropped`` (of them no addresses), ``dropped_by_reason``, ``cleaned``
+    (addresses that were changed, by what was: ``invisible`` characters), ``unique`` (addresses), ``submitted``
+    (addresses, by this try or an earlier one), ``batches``, ``resumed`` (batches of earlier tries).
 
     :param source: a URI as ``ObjectStoragePath`` takes it, such as ``s3://my_conn@bucket/lists/{{ ds }}.csv``.
         (templated)
@@ -64,6 +67,8 @@ class EmailVerifySubmitOperator(BaseOperator):
     :param encoding: of a text file.
     :param batch_size: addresses in a batch; by default the vendor's limit, or 10,000 if it documents none. (templated)
     :param max_emails: refuse a list of more addresses, before anything is spent. (templated)
+    :param max_dropped: refuse a list of which more values are no addresses, before anything is spent: a count, or a
+        share such as ``"5%"`` or ``0.05``. Empty cells do not count, on neither side. (templated)
     :param check_credits: refuse a list for which the balance is too small, if the vendor tells the balance.
     :param on_unknown_submission: what to do about a batch of which nobody knows whether the vendor accepted it:
         ``fail``, or ``resubmit`` and maybe pay for it twice. (templated)
@@ -81,6 +86,7 @@ class EmailVerifySubmitOperator(BaseOperator):
         "source_format",
         "batch_size",
         "max_emails",
+        "max_dropped",
         "on_unknown_submission",
         "ledger",
     )
@@ -97,6 +103,7 @@ class EmailVerifySubmitOperator(BaseOperator):
         encoding: str = "utf-8",
         batch_size: int | None = None,
         max_emails: int | None = None,
+        max_dropped: int | float | str | None = None,
         check_credits: bool = True,
         on_unknown_submission: Literal["fail", "resubmit"] = "fail",
         ledger: str | None = None,
@@ -111,6 +118,7 @@ class EmailVerifySubmitOperator(BaseOperator):
         self.encoding = encoding
         self.batch_size = batch_size
         self.max_emails = max_emails
+        self.max_dropped = max_dropped
         self.check_credits = check_credits
         self.on_unknown_submission = on_unknown_submission
         self.ledger = ledger
@@ -148,8 +156,10 @@ class EmailVerifySubmitOperator(BaseOperator):
 
         batch_size = _batch_size(hook, _whole_number("batch_size", self.batch_size))
         max_emails = _whole_number("max_emails", self.max_emails)
+        max_dropped = read_limit("max_dropped", self.max_dropped)
         values = read_column(self.source, self.email_column, self.source_format, self.encoding)
         with AddressList(self._kill_switch.watch(values), max_emails) as emails:
+            emails.check_dropped(max_dropped)
             submission = Submission(
                 hook, emails, batch_size, names, records, kill_switch=self._kill_switch, clock=self._clock
             )
@@ -170,6 +180,8 @@ class EmailVerifySubmitOperator(BaseOperator):
                 summary = {
                     "read": emails.read,
                     "dropped": emails.dropped,
+                    "dropped_by_reason": emails.dropped_by_reason,
+                    "cleaned": emails.cleaned,
                     "unique": emails.unique,
                     "submitted": emails.unique,
                     "batches": submission.batches,

@@ -9,11 +9,14 @@ from typing import Any
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.results.schema import FLAGS, Finding, Reason, Verdict
 
-#: A vendor's words, :func:`compact`, with their verdicts, and with a reason where the word itself is one.
+#: A vendor's words, :func:`loosen`, with their verdicts, and with a reason where the word itself is one.
 Words = Mapping[str, tuple[Verdict, Reason | None]]
 
 #: Distinct findings that are kept at a time: many more than there are, unless a vendor writes anything into a column.
 MOST_FINDINGS = 4096
+_MOST_EXACT = 2**53  # whole numbers above it are not exact as a float
+# Between two characters of a word, unless both are digits: 1-1 is not 11.
+_SEPARATORS = re.compile(r"(?<=[^\W_])[\s_./-]+(?=[^\W\d_])|(?<=[^\W\d_])[\s_./-]+(?=[^\W_])")
 _FLAG_WORDS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
 
 # The first flag that has this value explains the verdict.
@@ -39,13 +42,15 @@ _EXPLANATIONS: dict[Verdict, tuple[tuple[str, bool, Reason], ...]] = {
 }
 
 
-def compact(word: str) -> str:
+def loosen(word: str) -> str:
     """
-    Return a word without case, spaces, underscores, hyphens and the like, as words and headers are compared.
+    Return a word without case, and without what separates its parts, as words are compared.
 
-    :param word: ``Catch-All``, ``catch_all`` and ``isCatchAll`` become ``catchall`` and ``iscatchall``.
+    Other signs stay: ``-1`` is not ``1``, and ``A-`` is not ``A+``.
+
+    :param word: ``Catch-All``, ``catch_all`` and ``CatchAll`` become ``catchall``.
     """
-    return re.sub(r"[\W_]+", "", word).casefold()
+    return _SEPARATORS.sub("", word.strip()).casefold()
 
 
 def flag(value: Any) -> bool | None:
@@ -83,8 +88,9 @@ class Findings:
     Whoever reads rows keeps the findings of what was said before, :data:`MOST_FINDINGS` of them.
 
     :param words: the vendor's words.
-    :param status_map: further words and their verdicts, in place of the vendor's where they meet.
-    :param reasons: the vendor's words for reasons, :func:`compact`, if it has a column for them.
+    :param status_map: the user's words and their verdicts, which go before the vendor's. A word is looked up as it is
+        written, and then as :func:`loosen` makes it, if that leaves no choice.
+    :param reasons: the vendor's words for reasons, :func:`loosen`, if it has a column for them.
     :raises InvalidRequestError: ``status_map`` names no verdict.
     """
 
@@ -94,7 +100,11 @@ class Findings:
         status_map: Mapping[str, str] | None = None,
         reasons: Mapping[str, Reason] | None = None,
     ) -> None:
-        self._words = {**words, **words_of(status_map or {})}
+        self._words = words
+        self._exact = check_status_map(status_map or {})
+        self._loose: dict[str, set[Verdict]] = {}
+        for given, verdict in self._exact.items():
+            self._loose.setdefault(loosen(given), set()).add(verdict)
         self._reasons = reasons or {}
 
     def make(self, word: Any, reason: Any = None, **said: Any) -> Finding:
@@ -107,22 +117,42 @@ class Findings:
         """
         status = _word(word)
         flags: dict[str, Any] = {name: flag(said.get(name)) for name in FLAGS}
-        verdict, implied = self._words.get(compact(status or ""), (None, None))
+        verdict, implied = self._verdict(status) if status else (None, None)
         if verdict is None:
             return Finding(verdict=Verdict.UNKNOWN, reason=Reason.OTHER, vendor_status=status, known=False, **flags)
-        told = self._reasons.get(compact(_word(reason) or ""))
+        told = self._reasons.get(loosen(_word(reason) or ""))
         return Finding(
             verdict=verdict, reason=told or implied or _explain(verdict, flags), vendor_status=status, **flags
         )
+
+    def _verdict(self, status: str) -> tuple[Verdict | None, Reason | None]:
+        """Return the verdict of a word, and its reason if the word is one."""
+        for written in (status, status.strip()):
+            if written in self._exact:
+                return self._exact[written], None
+        alike = loosen(status)
+        verdicts = self._loose.get(alike, set())
+        if len(verdicts) == 1:
+            return next(iter(verdicts)), None
+        return self._words.get(alike, (None, None))
 
 
 def _word(value: Any) -> str | None:
     """Return a vendor's word as it came, a number as text; None if there is none."""
     if isinstance(value, int | float):
-        return f"{value:g}"
+        return _number(value)
     if not isinstance(value, str) or not value.strip():
         return None
     return value if is_text(value) else value.encode(errors="replace").decode()
+
+
+def _number(value: float) -> str:
+    if isinstance(value, float) and not (value.is_integer() and abs(value) < _MOST_EXACT):
+        return repr(value)
+    try:
+        return str(int(value))
+    except ValueError:  # Python writes no number of some thousand digits
+        return hex(int(value))
 
 
 def _explain(verdict: Verdict, flags: Mapping[str, bool | None]) -> Reason:
@@ -130,17 +160,18 @@ def _explain(verdict: Verdict, flags: Mapping[str, bool | None]) -> Reason:
     return next((reason for name, value, reason in _EXPLANATIONS[verdict] if flags[name] is value), default)
 
 
-def words_of(status_map: Mapping[str, str]) -> dict[str, tuple[Verdict, None]]:
+def check_status_map(status_map: Mapping[str, str]) -> dict[str, Verdict]:
     """
-    Return a user's words.
+    Return a user's words, checked.
 
     :param status_map: words and their verdicts.
-    :raises InvalidRequestError: one is no verdict.
+    :raises InvalidRequestError: a verdict is unknown, or a word is empty.
     """
-    try:
-        verdicts = {word: Verdict(str(verdict).strip().lower()) for word, verdict in status_map.items()}
-        return {compact(word): (verdict, None) for word, verdict in verdicts.items()}
-    except ValueError:
+    words = {str(word): str(verdict).strip().lower() for word, verdict in status_map.items()}
+    if not all(map(str.strip, words)):
+        raise InvalidRequestError("A status_map maps the vendor's words to verdicts; one of its words is empty.")
+    if unknown := sorted(set(words.values()) - {verdict.value for verdict in Verdict}):
         raise InvalidRequestError(
-            f"A status_map maps the vendor's words to {', '.join(Verdict)}, and to nothing else."
-        ) from None
+            f"A status_map maps the vendor's words to {', '.join(Verdict)}; {unknown[0]!r} is unknown."
+        )
+    return {word: Verdict(verdict) for word, verdict in words.items()}

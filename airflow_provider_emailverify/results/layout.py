@@ -13,11 +13,12 @@ from airflow_provider_emailverify.exceptions import (
     UnreadableResultsError,
     UnsupportedOperationError,
 )
-from airflow_provider_emailverify.formats.csv_file import first_byte, outline_csv
+from airflow_provider_emailverify.formats.csv_scan import scan_csv
 from airflow_provider_emailverify.formats.json_file import JsonDocument
-from airflow_provider_emailverify.results.findings import Findings, Words, words_of
+from airflow_provider_emailverify.formats.text_file import first_byte
+from airflow_provider_emailverify.results.findings import Findings, Words, check_status_map
 from airflow_provider_emailverify.results.schema import Reason, Row
-from airflow_provider_emailverify.results.tables import Table, headers_of
+from airflow_provider_emailverify.results.tables import Table, check_column_map
 
 JSON_TYPE = "application/json"
 
@@ -73,9 +74,10 @@ class Layout:
     """
     A vendor's format of results, CSV or JSON.
 
-    :param columns: likely headers of columns of the schema, :func:`.findings.compact`, the likeliest first.
+    :param columns: likely headers of columns of the schema, as :func:`.column_names.compact` makes them, the likeliest
+        first.
     :param words: the vendor's words for verdicts.
-    :param reasons: the vendor's words for reasons, :func:`.findings.compact`.
+    :param reasons: the vendor's words for reasons, :func:`.findings.loosen`.
     :param rows: the member of a JSON document that lists the rows; the document may also be the list itself.
     :param row_reader: makes the reader of a JSON row from the findings, for rows that are no flat objects.
     """
@@ -97,8 +99,8 @@ class Layout:
         """
         if maps.column_map and not self.columns:
             raise UnsupportedOperationError(f"{vendor} has no map 'column_map'; it has status_map.")
-        words_of(maps.status_map)
-        headers_of(maps.column_map)
+        check_status_map(maps.status_map)
+        check_column_map(maps.column_map)
 
 
 #: Raises what the vendor says of itself in a JSON document, beside its rows.
@@ -131,7 +133,7 @@ class ResultReader:
             document = self._document()
             deque(document.rows(self._layout.rows), maxlen=0)
             return self._rows_of(document)
-        table = outline_csv(self._file.content, self._file.about)
+        table = scan_csv(self._file.content, self._file.about)
         if table.ends_short and not self._file.length_known:
             raise IncompleteResponseError(f"{self._file.about}: the CSV file ends in the middle of a row.")
         return table.rows

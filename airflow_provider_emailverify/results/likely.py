@@ -6,7 +6,7 @@ They are compared without case, spaces, underscores and hyphens.
 
 from __future__ import annotations
 
-from airflow_provider_emailverify.results.findings import Words, compact
+from airflow_provider_emailverify.results.findings import Words, loosen
 from airflow_provider_emailverify.results.schema import Reason, Verdict
 
 #: Headers of each column, likeliest first. A header such as isValid is not among those of the verdict: whether false
@@ -47,7 +47,7 @@ LIKELY_WORDS: Words = {
     "donotmail": (Verdict.RISKY, Reason.DO_NOT_SEND),
 }
 #: Words for reasons.
-LIKELY_REASONS = {compact(reason): reason for reason in Reason} | {
+LIKELY_REASONS = {loosen(reason): reason for reason in Reason} | {
     "syntax": Reason.INVALID_SYNTAX,
     "nomxrecords": Reason.NO_MX,
     "acceptall": Reason.CATCH_ALL,

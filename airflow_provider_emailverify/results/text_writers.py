@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emailverify.formats.csv_file import outline_csv
+from airflow_provider_emailverify.formats.csv_scan import scan_csv
 from airflow_provider_emailverify.results.row_writer import ResultWriter
 from airflow_provider_emailverify.results.schema import COLUMNS, Finding, Origin, Row
 
@@ -57,7 +57,7 @@ class CsvWriter(ResultWriter):
 
     def count(self) -> int:
         """Count the records of the file."""
-        return outline_csv(self.spool.rewound(), "the written file").rows
+        return scan_csv(self.spool.rewound(), "the written file").rows
 
 
 def _csv_line(values: Any) -> str:

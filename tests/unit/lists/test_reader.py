@@ -45,6 +45,21 @@ def file(tmp_path: Path) -> Any:
         "id|email\n1|a@example.com\n2|ü@example.com\n",
         "id, Email \n1,a@example.com\n2,ü@example.com\n",
         "email\na@example.com\n\n\nü@example.com\n\n",
+        "id,email\r1,a@example.com\r2,ü@example.com\r",
+        '"id","email"\r"1","a@example.com"\r"2","ü@example.com"',
+        "sep=;\nid;email\n1;a@example.com\n2;ü@example.com\n",
+        "\ufeffsep=;\r\nid;email\r\n1;a@example.com\r\n2;ü@example.com\r\n",
+        '"sep=|"\r\n"id"|"email"\r\n1|a@example.com\r\n2|ü@example.com\r\n',
+        "sep=\t\nid\temail\n1\ta@example.com\n2\tü@example.com\n",
+        "\n\r\n  \nid,email\n1,a@example.com\n2,ü@example.com\n",
+        "Report of May, 2026\n\nid,email\n1,a@example.com\n2,ü@example.com\n",
+        "My contacts;;\nid;email;\n1;a@example.com;\n2;ü@example.com;\n",
+        "id,E-Mail\n1,a@example.com\n2,ü@example.com\n",
+        "id,e mail,email status\n1,a@example.com,x@example.com\n2,ü@example.com,\n",
+        "email,E-Mail,EMAIL\na@example.com,x,y\nü@example.com,x,y\n",
+        "email,note\na@example.com," + "long " * 100_000 + "\nü@example.com,x\n",
+        'email,note\na@example.com,"' + "long\n" * 100_000 + '"\nü@example.com,x\n',
+        "email," + ",".join(f"column {number}" for number in range(20_000)) + "\na@example.com\nü@example.com\n",
     ],
 )
 def test_a_csv_file_is_read_whatever_wrote_it(file: Any, content: str) -> None:
@@ -76,6 +91,41 @@ def test_json_lines_are_read_by_member(file: Any) -> None:
     content = "\n".join(map(json.dumps, rows))
 
     assert read(file("list.jsonl", content)) == ["a@example.com", "", "", "", "ü@example.com"]
+
+
+def test_json_members_are_found_as_columns_are(file: Any) -> None:
+    assert read(file("list.jsonl", '{"id": 1}\n{"E-Mail": "a@example.com"}\n')) == ["", "a@example.com"]
+    assert read(file("list.jsonl", '{"E-Mail": "x", "email": "a@example.com"}\n')) == ["a@example.com"]
+
+
+def test_numbers_of_any_length_in_json_are_of_no_interest(file: Any) -> None:
+    content = f'{{"email": "a@example.com", "id": {"9" * 5000}}}\n{{"email": "b@example.com", "id": 1e999}}\n'
+
+    assert read(file("list.jsonl", content)) == ["a@example.com", "b@example.com"]
+
+
+@pytest.mark.parametrize("names", [["secret@example.com", "Jane"], ["secret Doe", "Berlin"]])
+def test_columns_of_parquet_that_are_a_row_are_not_shown(tmp_path: Path, names: list[str]) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the Parquet tests need the extra parquet")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({names[0]: ["a"], names[1]: ["b"]}), tmp_path / "list.parquet")
+
+    with pytest.raises(InvalidSourceError, match="has no column 'email'") as caught:
+        read(tmp_path / "list.parquet")
+
+    assert "secret" not in str(caught.value)
+
+
+def test_columns_of_parquet_are_shown_if_they_are_names(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the Parquet tests need the extra parquet")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"id": [1], "e.mail.x": ["a@example.com"]}), tmp_path / "list.parquet")
+
+    with pytest.raises(InvalidSourceError, match=r"its columns are id, e\.mail\.x"):
+        read(tmp_path / "list.parquet")
+    assert read(tmp_path / "list.parquet", "e.mail.x") == ["a@example.com"]
 
 
 @pytest.mark.parametrize("kind", ["string", "large_string", "dictionary"])
@@ -110,6 +160,7 @@ def test_the_format_can_be_told(file: Any) -> None:
 def test_another_encoding_can_be_told(file: Any) -> None:
     assert read(file("list.csv", "email\nü@example.com\n".encode("cp1252")), encoding="cp1252") == ["ü@example.com"]
     assert read(file("list.csv", "email\nü@example.com\n".encode("utf-16")), encoding="utf-16") == ["ü@example.com"]
+    assert read(file("list.csv", "email\nü@example.com\n".encode("utf-16"))) == ["ü@example.com"]
 
 
 def test_awkward_addresses_survive_every_format(tmp_path: Path) -> None:
@@ -135,20 +186,48 @@ def test_a_file_of_many_blocks_is_read_whole(file: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "options", "advice"),
     [
-        ("list.csv", "id,mail\n1,secret@example.com\n", {}, "no column 'email'; set email_column"),
+        ("list.csv", "id,mail\n1,secret@example.com\n", {}, "no column 'email'; its columns are id, mail. Set email_c"),
         ("list.csv", "secret@example.com\nother@example.com\n", {}, "source_format='lines'"),
         ("list.csv", "email,Email ,email\nsecret@example.com,,\n", {}, "has 2 columns 'email'"),
-        ("list.csv", "", {}, "no column 'email'"),
+        ("list.csv", "E-Mail,e_mail\nsecret@example.com,,\n", {}, "has 2 columns 'email', case and punctuation apart"),
+        ("list.csv", "", {}, "no column 'email'; it is empty"),
+        ("list.csv", "id,mail\n", {}, "no column 'email'; its columns are not shown"),
+        ("list.csv", "secret Doe,Berlin\nJane,Rome\n", {}, "no column 'email'; its columns are not shown"),
+        ("list.csv", "secret Doe,0170 1234567\nJane,a@example.com\n", {}, "its columns are not shown"),
+        ("list.csv", "From secret@example.com\nemail\na@example.com\n", {}, "Add a header"),
         ("list.csv", 'email\na@example.com\n"secret@example.com\nb@example.com\n', {}, "quotes"),
         ("list.csv", 'email\na@example.com\n"secret"@example.com\n', {}, "line 3"),
         ("list.csv", b"email\nsecret\xfc@example.com\n", {}, "not text in utf-8"),
         ("list.csv", "email\nsecret@example.com\n", {"encoding": "klingon"}, "no encoding 'klingon'"),
         ("list.csv.gz", gzip.compress(b"email\nsecret@example.com\n" * 99, mtime=0)[:-20], {}, "gzip stream is cut"),
         ("list.jsonl", '{"email": "a@example.com"}\nsecret@example.com\n', {}, "line 2"),
-        ("list.jsonl", '["secret@example.com"]\n', {}, "line 1"),
+        ("list.jsonl", '["secret@example.com"]\n', {}, "it is a JSON array; write one object a line"),
+        (
+            "list.jsonl",
+            '\ufeff [\n{"email": "secret@example.com"}]\n',
+            {},
+            "it is a JSON array; write one object a line",
+        ),
+        ("list.jsonl", '{"email": "a@example.com"}\n\n["secret@example.com"]\n', {}, "line 3"),
+        ("list.jsonl", '{"email": ' + "[" * 100_000 + "\n", {}, "line 1"),
+        ("list.jsonl", '{"secret@example.com": 1}\n', {}, "a row of data, with an address. Add a header"),
         ("list.jsonl", '{"a": 1}, {"email": "secret@example.com"}\n', {}, "line 1"),
-        ("list.jsonl", '{"mail": "secret@example.com"}\n', {}, "none of its 1 lines has 'email'"),
-        ("list.parquet", "secret@example.com", {}, "no whole Parquet file"),
+        ("list.jsonl", '{"mail": "secret@example.com"}\n', {}, "no line has 'email'; its columns are mail"),
+        ("list.parquet", "secret@example.com", {}, "not a whole Parquet file"),
+        (
+            "list.csv",
+            gzip.compress(b"secret@example.com," * 9_000_000, 1),
+            {},
+            "a line of more than 16,777,216 characters",
+        ),
+        (
+            "list.txt",
+            gzip.compress(b"secret@example.com," * 9_000_000, 1),
+            {},
+            "a line of more than 16,777,216 characters",
+        ),
+        ("list.jsonl", gzip.compress(b'{"secret":1' * 9_000_000, 1), {}, "a line of more than 16,777,216 characters"),
+        ("list.jsonl", gzip.compress(b'["secret",1' * 9_000_000, 1), {}, "it is a JSON array"),
         ("list.xlsx", "secret@example.com", {}, "set source_format to one of csv, jsonl, parquet, lines"),
         ("list.csv", "email\nsecret@example.com\n", {"source_format": "xml"}, "source_format is one of csv"),
     ],

@@ -35,11 +35,20 @@ def test_a_file_becomes_batches_whose_ids_are_returned(
 
 
 def test_the_summary_counts_what_was_read_kept_and_submitted(make_task: Callable[..., Task]) -> None:
-    task = make_task(emails=[*EMAILS, "USER0@example.com", "user0@EXAMPLE.com", "none"])
+    task = make_task(emails=[*EMAILS, "USER0@example.com", "user0@EXAMPLE.com", "user0@\u200bexample.com", "none"])
 
     task.attempt()
 
-    assert task.summary == {"read": 9, "dropped": 1, "unique": 7, "submitted": 7, "batches": 4, "resumed": 0}
+    assert task.summary == {
+        "read": 10,
+        "dropped": 1,
+        "dropped_by_reason": {"no_at_sign": 1},
+        "cleaned": {"invisible": 1},
+        "unique": 7,
+        "submitted": 7,
+        "batches": 4,
+        "resumed": 0,
+    }
     assert json.loads(json.dumps(task.summary)) == task.summary
 
 
@@ -59,9 +68,37 @@ def test_the_batch_size_is_the_vendors_limit_or_ten_thousand(
     assert [len(batch) for batch in sent(sandbox)] == [10_000, 1]
 
 
-def test_a_file_without_addresses_is_no_error(make_task: Callable[..., Task], sandbox: SandboxServer) -> None:
-    assert make_task(emails=["none"]).attempt() == []
+def test_a_file_without_rows_is_no_error(make_task: Callable[..., Task], sandbox: SandboxServer) -> None:
+    assert make_task(emails=[]).attempt() == []
     assert sandbox.ledger.count() == 0
+
+
+def test_a_list_without_one_address_is_an_error_that_counts_by_reason(
+    make_task: Callable[..., Task], sandbox: SandboxServer
+) -> None:
+    with pytest.raises(AirflowFailException, match="2 values, and not one address: 1 without an @, 1 not an address"):
+        make_task(emails=["none", "secret@"]).attempt()
+    assert sandbox.ledger.count() == 0
+
+
+@pytest.mark.parametrize("max_dropped", [1, "1", "24%", 0.24])
+def test_a_list_of_which_too_much_is_dropped_is_refused_before_anything_is_spent(
+    make_task: Callable[..., Task], sandbox: SandboxServer, max_dropped: Any
+) -> None:
+    task = make_task(emails=[*EMAILS, "none", "secret@"])
+
+    with pytest.raises(AirflowFailException, match=f"2 of 8 values .* max_dropped={max_dropped}.*raise max_dropped"):
+        task.attempt(max_dropped=max_dropped)
+    assert sandbox.ledger.count() == 0
+    assert len(task.attempt(max_dropped="25%")) == 3
+
+
+def test_a_limit_that_makes_no_sense_is_refused_before_the_list_is_read(make_task: Callable[..., Task]) -> None:
+    task = make_task()
+    task.source = Path("/nowhere/list.csv")
+
+    with pytest.raises(AirflowFailException, match="max_dropped is a count, or a share"):
+        task.attempt(max_dropped="a few")
 
 
 def test_arguments_that_a_template_made_text_are_understood(

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.hooks import proofy
-from airflow_provider_emailverify.results.findings import Findings, compact, flag
+from airflow_provider_emailverify.results.findings import Findings, flag, loosen
 from airflow_provider_emailverify.results.likely import LIKELY_REASONS, LIKELY_WORDS
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS, Origin, Reason, Verdict
 
@@ -25,9 +25,14 @@ def test_a_flag_is_true_false_or_not_said(value: Any, meaning: bool | None) -> N
     assert flag(value) is meaning
 
 
-@pytest.mark.parametrize("word", ["catch all", "Catch-All", "CATCH_ALL", "catchAll", " catch--all "])
+@pytest.mark.parametrize("word", ["catch all", "Catch-All", "CATCH_ALL", "catchAll", " catch--all ", "catch.all"])
 def test_words_are_compared_without_case_and_separators(word: str) -> None:
-    assert compact(word) == "catchall"
+    assert loosen(word) == "catchall"
+
+
+@pytest.mark.parametrize("word", ["-1", "1-1", "4.1", "A-", "A+", "!valid", "valid!", "✓", "-", "_", "550 5.1.1"])
+def test_signs_that_separate_nothing_stay(word: str) -> None:
+    assert loosen(word) == word.casefold()
 
 
 @pytest.mark.parametrize(
@@ -116,8 +121,64 @@ def test_the_users_words_go_before_the_vendors() -> None:
 
 
 def test_a_map_to_no_verdict_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="to deliverable, undeliverable, risky, unknown, and to nothing else"):
+    with pytest.raises(InvalidRequestError, match="to deliverable, undeliverable, risky, unknown; 'superb' is unknown"):
         Findings(proofy._WORDS, {"gold": "superb"})
+
+
+@pytest.mark.parametrize("word", ["", " ", "\u00a0"])
+def test_a_map_of_an_empty_word_is_refused(word: str) -> None:
+    with pytest.raises(InvalidRequestError, match="one of its words is empty"):
+        Findings(proofy._WORDS, {word: "risky"})
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [("1", "-1"), ("A+", "A-"), ("✓", "✗"), ("+", "-"), ("ok", "ok?"), ("1.5", "15"), ("Valid", "valid")],
+)
+def test_the_users_words_are_taken_as_they_are_written(good: str, bad: str) -> None:
+    for one, other in ((good, bad), (bad, good)):
+        both = Findings(proofy._WORDS, {one: "deliverable", other: "undeliverable"})
+        assert (both.make(one).verdict, both.make(other).verdict) == ("deliverable", "undeliverable")
+
+
+@pytest.mark.parametrize(
+    ("mapped", "other"), [("-1", "1"), ("A+", "A-"), ("✓", "✗"), ("✓", None), ("-", ""), ("!x", "x")]
+)
+def test_a_word_is_not_taken_for_another_one(mapped: str, other: str | None) -> None:
+    assert Findings(proofy._WORDS, {mapped: "deliverable"}).make(other).known is False
+
+
+def test_the_users_words_are_matched_loosely_where_that_leaves_no_choice() -> None:
+    findings = Findings(
+        proofy._WORDS, {"Do not mail": "risky", "soft-bounce": "unknown", "SoftBounce": "undeliverable"}
+    )
+
+    assert findings.make("do_not_mail").verdict is Verdict.RISKY
+    assert findings.make("soft-bounce").verdict is Verdict.UNKNOWN
+    assert findings.make("soft bounce").known is False
+
+
+def test_a_number_is_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    findings = Findings(proofy._WORDS, {"1": "deliverable", 2: "risky", "0.5": "unknown"})  # type: ignore[dict-item]
+
+    assert findings.make(1).verdict is findings.make(1.0).verdict is findings.make("1").verdict is Verdict.DELIVERABLE
+    assert (findings.make(2).verdict, findings.make(0.5).verdict) == (Verdict.RISKY, Verdict.UNKNOWN)
+    assert findings.make(1234567).vendor_status == "1234567"
+
+
+HUGE = {"400 digits": 10**400, "minus": -(10**400), "5,000 digits": 10**5000, "float": 1e300, "zero": -0.0} | {
+    text: float(text) for text in ("inf", "-inf", "nan")
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_a_number_of_any_size_is_read(name: str) -> None:
+    number = HUGE[name]
+
+    found = Findings(proofy._WORDS, None, LIKELY_REASONS).make(number, number, role=number, free=number)
+
+    assert (found.verdict, found.known, found.role) == ("unknown", False, False if number == 0 else None)
+    assert found.vendor_status
 
 
 def test_half_a_character_in_a_word_does_not_reach_the_file() -> None:

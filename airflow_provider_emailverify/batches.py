@@ -68,11 +68,16 @@ def parse_state(word: str, states: Mapping[str, BatchState]) -> BatchState | Non
 
 def parse_id(value: Any) -> str:
     """
-    Return a vendor's identifier as text; "" if it is neither text nor a whole number.
+    Return a vendor's identifier as text; "" if it is neither text nor a whole number, or if there is nothing to see.
 
     :param value: what the vendor's answer has in its place.
     """
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return ""
+    text = str(value)
+    is_visible = any(character.isprintable() and not character.isspace() for character in text)
+    is_whole = not any("\ud800" <= character <= "\udfff" for character in text)  # half a character fits into no URL
+    return text if is_visible and is_whole else ""
 
 
 def quote_batch_id(batch_id: str) -> str:

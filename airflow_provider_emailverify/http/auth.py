@@ -125,4 +125,4 @@ class Site:
 
 
 def _fits_header(secret: Secret) -> bool:
-    return not any(ord(character) > 255 for character in secret.reveal())
+    return all(ord(character) < 256 and character.isprintable() for character in secret.reveal())

@@ -6,7 +6,7 @@ import http.client
 import io
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import requests
 import urllib3
@@ -150,24 +150,36 @@ class ResponseBody:
         try:
             yield from chunks
         except urllib3.exceptions.TimeoutError:
-            raise VendorUnavailableError(f"{self._what} stopped sending in the middle of its answer.") from None
+            failure: Exception = VendorUnavailableError(f"{self._what} stopped sending in the middle of its answer.")
         except (urllib3.exceptions.HTTPError, OSError):
-            raise IncompleteResponseError(f"{self._what} broke off in the middle of its answer.") from None
+            failure = IncompleteResponseError(f"{self._what} broke off in the middle of its answer.")
+        else:
+            return
+        raise failure  # not in the except block: it would refer to an exception that quotes what arrived
 
     def _gunzip(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        # Not by urllib3's decoder: it takes a cut gzip stream for a whole one.
-        decoder = zlib.decompressobj(wbits=31)
-        started = False
         try:
-            for chunk in chunks:
-                rest = chunk
-                while rest:
-                    if decoder.eof:  # a gzip stream may have several members
-                        decoder = zlib.decompressobj(wbits=31)
-                    started = True
-                    yield decoder.decompress(rest, CHUNK_BYTES)
-                    rest = decoder.unconsumed_tail or decoder.unused_data
+            is_whole = yield from _unpack(chunks)
         except zlib.error:
-            raise IncompleteResponseError(f"{self._what} sent gzip that cannot be unpacked.") from None
-        if started and not decoder.eof:
+            is_whole = None
+        if is_whole is None:
+            raise IncompleteResponseError(f"{self._what} sent gzip that cannot be unpacked.")
+        if not is_whole:
             raise IncompleteResponseError(f"{self._what} broke off in the middle of its gzip stream.")
+
+
+def _unpack(chunks: Iterator[bytes]) -> Generator[bytes, None, bool]:
+    """Undo gzip, and return whether the stream was whole."""
+    # Not by urllib3's decoder: it takes a cut gzip stream for a whole one.
+    decoder = zlib.decompressobj(wbits=31)
+    started = False
+    for chunk in chunks:
+        rest = chunk
+        while rest:
+            if decoder.eof:  # a gzip stream may have several members
+                decoder = zlib.decompressobj(wbits=31)
+            started = True
+            yield decoder.decompress(rest, CHUNK_BYTES)
+            rest = decoder.unconsumed_tail or decoder.unused_data
+        del chunk  # what raises when the next one is read shows its local variables
+    return decoder.eof or not started

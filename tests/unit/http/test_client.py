@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import socket
 import threading
 import time
 import traceback
 import zlib
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_emailverify.exceptions import (
+    AuthenticationError,
     BatchNotFoundError,
     EmailVerifyError,
     IncompleteResponseError,
@@ -27,11 +30,12 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnreachableError,
 )
 from airflow_provider_emailverify.http.auth import Key, Secret, Site
-from airflow_provider_emailverify.http.bodies import Json
+from airflow_provider_emailverify.http.bodies import Form, Json
 from airflow_provider_emailverify.http.client import VendorClient
 from airflow_provider_emailverify.http.errors import ErrorRules
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.http.rate_limit import RateLimit
+from airflow_provider_emailverify.http.wire import SealedRequest
 from airflow_provider_emailverify.redaction import renderings
 from tests.conftest import AWKWARD_KEY
 from tests.raw_server import RawServer, reset, respond
@@ -49,14 +53,22 @@ class Naps(list[float]):
         self.append(seconds)
 
 
-def make_client(server: RawServer | str, *, key: Key | None = None, clock: Any = time, **options: Any) -> VendorClient:
+def make_client(
+    server: RawServer | str,
+    *,
+    key: Key | None = None,
+    clock: Any = time,
+    rules: ErrorRules | None = None,
+    per_minute: float | None = None,
+    **options: Any,
+) -> VendorClient:
     url = server if isinstance(server, str) else server.url
     return VendorClient(
         name="Vendor (connection 'c')",
         site=Site(url, key or Key.query("key")),
         key=Secret(AWKWARD_KEY),
-        limit=RateLimit(clock=clock),
-        problem_of=ErrorRules().problem_of,
+        limit=RateLimit(per_minute, clock=clock),
+        problem_of=(rules or ErrorRules()).problem_of,
         **options,
     )
 
@@ -82,6 +94,127 @@ def test_the_key_travels_in_the_query_and_only_there(raw_server: RawServer) -> N
     assert raw_server.targets == ["/v1/credits?a=1%202&key=sk%2Blive%2F1%252B%3Da%26%20b%3F%23%C3%BC"]
     head = raw_server.requests[0].decode().partition("\r\n")[2]
     assert not any(spelling in head for spelling in renderings(AWKWARD_KEY))
+
+
+BASIC = b64encode(f"api:{AWKWARD_KEY}".encode()).decode()
+QUOTED = "sk%2Blive%2F1%252B%3Da%26%20b%3F%23%C3%BC"
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "expected"),
+    [
+        (Key.query("k"), None, f"POST /v1/x?a=1&k={QUOTED} HTTP/1.1"),
+        (Key.query("k"), Json({"b": 1}), f"POST /v1/x?a=1&k={QUOTED} HTTP/1.1"),
+        (Key.query("k", body="kk"), None, f"POST /v1/x?a=1&k={QUOTED} HTTP/1.1"),
+        (Key.query("k", body="kk"), Json({"b": 1}), f'\r\n\r\n{{"kk": {json.dumps(AWKWARD_KEY)}, "b": 1}}'),
+        (Key.query("k", body="kk"), Json({}), f'\r\n\r\n{{"kk": {json.dumps(AWKWARD_KEY)}}}'),
+        (Key.query("k", body="kk"), Form({"b": "1&2"}), f"\r\n\r\nb=1%262&kk={QUOTED}"),
+        (Key.query("k", body="kk"), Form(), f"\r\n\r\nkk={QUOTED}"),
+        (
+            Key.query("k", body="kk"),
+            Form({"b": "1"}, {"f": ("list.csv", "a,b\r\n", "text/csv")}),
+            f'name="kk"\r\n\r\n{AWKWARD_KEY}\r\n',
+        ),
+        (Key.header("X-Key"), None, f"\r\nX-Key: {AWKWARD_KEY}\r\n"),
+        (Key.header("X-Key", "token {key}!"), Json({}), f"\r\nX-Key: token {AWKWARD_KEY}!\r\n"),
+        (Key.bearer(), Json({}), f"\r\nAuthorization: Bearer {AWKWARD_KEY}\r\n"),
+        (Key.basic("api:{key}"), Form({"b": "1"}), f"\r\nAuthorization: Basic {BASIC}\r\n"),
+    ],
+)
+def test_the_key_goes_where_the_vendor_takes_it_and_nowhere_else(
+    raw_server: RawServer, key: Key, body: Any, expected: str
+) -> None:
+    client = make_client(raw_server, key=key)
+
+    for _ in range(2):  # over a new connection and over one that was kept
+        client.request_json("POST", "/x", params={"a": "1"}, body=body)
+
+    for request in raw_server.requests:
+        text = request.decode("latin-1" if key.header_name else "utf-8")
+        head, _, content = request.partition(b"\r\n\r\n")
+        assert expected in text
+        assert sum(text.count(spelling) for spelling in {AWKWARD_KEY, QUOTED, BASIC, json.dumps(AWKWARD_KEY)}) == 1
+        assert text.startswith("POST /v1/x?a=1")
+        assert f"Content-Length: {len(content)}\r\n".encode() in head + b"\r\n"
+        assert head.count(b"Host: ") == 1
+
+
+@pytest.mark.parametrize("key", [Key.basic("api:{key}"), Key.bearer(), Key.query("k", body="kk")])
+def test_what_a_header_makes_of_the_key_is_redacted_too(raw_server: RawServer, key: Key) -> None:
+    raw_server.answer(respond(json.dumps({"message": f"no {BASIC} {AWKWARD_KEY}"}).encode(), status="400 Bad"))
+
+    with pytest.raises(InvalidRequestError) as caught:
+        make_client(raw_server, key=key).request_json("GET", "/status")
+
+    assert AWKWARD_KEY not in str(caught.value)
+    assert (BASIC in str(caught.value)) == (not key.is_basic)
+
+
+def test_a_key_that_a_header_cannot_carry_is_a_problem_of_the_connection() -> None:
+    assert "header" in Key.bearer().problem(Secret("ключ"))
+    assert "no text" in Key.query("k").problem(Secret("k\ud800"))
+    assert Key.query("k").problem(Secret("ключ")) == ""
+    assert Key.basic().problem(Secret("ключ")) == ""
+
+
+def test_a_secret_and_what_carries_it_do_not_show_it() -> None:
+    sealed = SealedRequest(
+        "/x", {"a": "jane@example.com"}, Json({"b": "jane@example.com"}), Key.query("k"), Secret("k3y")
+    )
+
+    for shown in (
+        Secret("k3y"),
+        sealed,
+        Json({"a": "k3y"}),
+        Form({"a": "k3y"}),
+        next(sealed.pieces(b"GET / HTTP/1.1\r\n\r\n")),
+    ):
+        assert "k3y" not in repr(shown)
+        assert "jane" not in repr(shown)
+
+
+def test_the_vendors_own_codes_go_before_the_status(raw_server: RawServer) -> None:
+    rules = ErrorRules(
+        codes={"auth_failure": AuthenticationError, "slow": RateLimitedError, "down": VendorUnavailableError}
+    )
+
+    for code, status, kind in [
+        ("auth_failure", "200 OK", AuthenticationError),
+        ("auth_failure", "500 Oops", AuthenticationError),
+        ("slow", "200 OK", RateLimitedError),
+        ("down", "400 Bad", VendorUnavailableError),
+    ]:
+        raw_server.answer(respond(json.dumps({"status": code, "message": "m"}).encode(), status=status))
+        with pytest.raises(kind) as caught:
+            make_client(raw_server, rules=rules, policy=CallPolicy(attempts=1)).request_json("GET", "/x")
+        assert caught.type is kind
+
+
+@pytest.mark.parametrize("status", ["200 OK", "409 Conflict", "500 Oops"])
+def test_a_code_that_stands_for_a_refusal_settles_what_became_of_a_purchase(
+    raw_server: RawServer, naps: Naps, status: str
+) -> None:
+    rules = ErrorRules(codes={"auth_failure": AuthenticationError, "down": VendorUnavailableError})
+
+    for code, kind in (("auth_failure", AuthenticationError), ("down", SubmissionUnknownError)):
+        raw_server.answer(respond(json.dumps({"code": code}).encode(), status=status))
+        with pytest.raises(kind):
+            buy(make_client(raw_server, clock=naps, rules=rules))
+
+
+def test_the_log_says_when_the_next_attempt_will_really_be(
+    raw_server: RawServer, naps: Naps, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The account's pause and its pace count, not only the back-off."""
+    raw_server.answer(respond(status="429 Too Many"), respond(status="500 Oops"), respond(b"{}"))
+    client = make_client(raw_server, clock=naps, per_minute=2)
+
+    with caplog.at_level(logging.INFO):
+        client.request_json("GET", "/x")
+
+    told = [float(record.getMessage().partition("the next one is in ")[2].split()[0]) for record in caplog.records]
+    assert told == [pytest.approx(2.0, abs=0.2), pytest.approx(59.0, abs=0.5)]
+    assert sum(naps) == pytest.approx(sum(told), abs=0.2)
 
 
 def test_dots_in_a_path_reach_the_vendor_as_they_were_quoted(raw_server: RawServer) -> None:

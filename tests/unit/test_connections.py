@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import Connection
@@ -102,6 +103,43 @@ def test_a_connection_that_cannot_be_used_is_one_error_with_the_field_and_the_fi
 
     assert "s3cret" not in str(caught.value)
     assert "k3y" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"password": 12345}, "its Password is not text"),
+        ({"password": ["k"]}, "its Password is not text"),
+        ({"host": 7}, "its Host is not text"),
+        ({"host": "vendor.example", "schema": 7}, "its Schema is not text"),
+        ({"host": "vendor.example", "port": 99_999}, "its Port is not a number from 1"),
+        ({"host": "vendor.example", "port": -1}, "its Port is not a number from 1"),
+        ({"password": "k3y\ud800"}, "its Password holds a character that no text can hold"),
+    ],
+)
+def test_what_a_secrets_backend_can_answer_beside_text_is_named(fields: dict[str, Any], message: str) -> None:
+    names = ("host", "schema", "port", "extra")
+    answer = SimpleNamespace(**{"conn_type": "proofy", "password": "k3y", **dict.fromkeys(names), **fields})
+
+    with pytest.raises(ConnectionConfigError, match=f"'mine': {message}"):
+        read_connection(cast("Connection", answer), conn_id="mine", conn_type="proofy", site=ProofyHook.site)
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("https://vendor..example", "an empty or overlong part"),
+        ("https://.vendor.example", "an empty or overlong part"),
+        (f"https://{'x' * 64}.example", "an empty or overlong part"),
+        ("https://ven\u200bdor.example", r"an invisible character \(U\+200B\)"),
+        ("https://vendor.example\u202e/v1", r"an invisible character \(U\+202E\)"),
+        ("https://ven\tdor.example", r"an invisible character \(U\+0009\)"),
+        ("https://ven\u00a0dor.example", "a blank"),
+    ],
+)
+def test_a_host_that_cannot_be_looked_up_is_refused_when_it_is_read(host: str, message: str) -> None:
+    with pytest.raises(ConnectionConfigError, match=f"'mine': its Host h.*{message}"):
+        read(host=host)
 
 
 def test_blanks_around_the_key_are_no_part_of_it() -> None:

@@ -2,9 +2,9 @@
 Keep a task's records as small objects in a storage, where Airflow does not wipe them.
 
 The objects of one task instance lie in a folder of their own, ``<ledger>/<dag>-<task>-<digest>/``: ``plan.json``, and
-for the batches ``00001.json``, ``00002.json``, … What they hold is told in :mod:`.records`. A batch that was not bought
-and is begun again has its second record in ``00001-2.json``, so that each beginning creates an object. None of them
-holds an address or a key.
+for the batches ``00001.json``, ``00002.json``, … What they hold is told in :mod:`.records`. Each beginning creates an
+object: a batch that was not bought and is begun again has its second record in ``00001-2.json``, and the first one says
+``{"superseded": true}`` from then on. None of them holds an address or a key.
 
 An object is created exclusively (mode ``xb``): of two tries that run at once, one creates it. S3 (``If-None-Match``),
 Google Cloud Storage, Azure and local file systems do that. Some stores that only speak S3's language ignore it; so each
@@ -101,25 +101,30 @@ class Ledger:
         :raises StorageError: the storage cannot be written to.
         """
         attempt = self._attempts.setdefault(key, 1)
-        self._patiently("write to", self._replace, self._path(key, attempt), self._encode(value, attempt))
+        self._patiently("write to", self._replace, self._path(key, attempt), self._encode(value))
 
-    def claim(self, key: str, value: dict[str, Any]) -> int:
+    def claim(self, key: str, value: dict[str, Any]) -> bool:
         """
-        Create a record, unless another process has since this one has read it. Return how often it was begun.
+        Create a record; return False if another process has done so since this one has read it.
 
         :param key: the record.
         :param value: its JSON.
-        :return: 0 if another process was first.
         :raises StorageError: the storage cannot be written to.
         """
-        attempt = self._attempts.get(key, 0) + 1
-        if not self._create(key, attempt, value):
-            return 0
-        self._attempts[key] = attempt
-        return attempt
+        before = self._attempts.get(key, 0)
+        if not self._create(key, before + 1, value):
+            return False
+        if before:  # it tells of the new one, should that get lost
+            self.set(key, {"superseded": True})
+        self._attempts[key] = before + 1
+        return True
 
     def where(self, key: str) -> str:
-        """Return how a person finds a record."""
+        """
+        Return how a person finds a record.
+
+        :param key: the record.
+        """
         return f"the object {self._folder.uri}{_name(key, self._attempts.get(key, 1))}"
 
     @cached_property
@@ -141,7 +146,7 @@ class Ledger:
         return content
 
     def _create(self, key: str, attempt: int, value: dict[str, Any]) -> bool:
-        path, content = self._path(key, attempt), self._encode(value, attempt)
+        path, content = self._path(key, attempt), self._encode(value)
 
         def create() -> bool:
             # What is there afterwards tells who was first, also where an answer got lost or a library has tried twice.
@@ -184,9 +189,9 @@ class Ledger:
                 "the permissions."
             ) from error
 
-    def _encode(self, value: Any, attempt: int) -> bytes:
+    def _encode(self, value: Any) -> bytes:
         if isinstance(value, dict):
-            value = {**value, "attempt": attempt, "writer": self._writer}
+            value = {**value, "writer": self._writer}
         return json.dumps(value).encode()
 
 

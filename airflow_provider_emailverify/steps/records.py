@@ -8,11 +8,11 @@ The records
         A try has started. Nothing was sent.
     ``{"begun": 3, "batches": 9, "at": …, "conn_id": …, "batch_size": …, "emails": …, "sha256": …}``
         Which list it is, how many batches it makes, and that the batches 1 to 3 may have been sent, the last of them
-        at a time. ``"again": {"2": 2}`` says that batch 2 was begun twice.
+        at that time.
 
     One record for each *batch*, which names its plan:
 
-    ``{"plan": …, "name": …, "at": …, "attempt": 1}``
+    ``{"plan": …, "name": …, "at": …}``
         Begun: it may have been sent.
     the same with ``"id"``
         The vendor has accepted it.
@@ -21,8 +21,8 @@ The records
     the same with ``"cancelled"``
         It was accepted, and cancelled when the task was killed.
 
-    A person writes ``false`` in place of the plan or of a batch that was not bought, and the vendor's id in place of a
-    batch that was.
+    A person writes the vendor's id in place of a batch that was bought, and ``false`` in place of one that was not; and
+    in place of a plan that is gone, the number of batches that may have been bought, or ``false`` for none.
 
 The order
     The plan with ``"begun": 0`` is written by the first line of the first try, before anything can go wrong. For each
@@ -37,6 +37,7 @@ What a later try makes of it
     plan          batch n                     means
     ============  ==========================  ==============================================================
     absent        all absent, first try       no earlier try: begin
+    absent        any present, first try      as in a later try
     absent        absent                      in doubt: the earlier try ended before its first line, or the
                                               records are gone
     any           accepted, of the same plan  bought
@@ -44,7 +45,6 @@ What a later try makes of it
     any           refused, or ``false``       not bought
     begun < n     absent                      not bought
     begun >= n    absent                      in doubt: the record is gone
-    again[n] > k  attempt k, refused          in doubt: the record of a later attempt is gone
     another list  all refused or absent       begin with this list
     another list  anything else               the source has changed
     ============  ==========================  ==============================================================
@@ -54,16 +54,21 @@ What a later try makes of it
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError
+from airflow_provider_emailverify.steps.batch_record import (
+    BatchFate,
+    BatchRecord,
+    Plan,
+    is_count,
+    parse_record,
+    parse_time,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.steps.clock import Clock
@@ -73,70 +78,6 @@ PLAN = "emailverify_plan"
 _AHEAD_SECONDS = 600.0
 # A record that is missed may be there a moment later, when what is in the way of the API has gone.
 _LOOK_AGAIN_AFTER = (1.0, 4.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """
-    What is to be bought.
-
-    :param conn_id: the Airflow connection.
-    :param batch_size: addresses in a batch.
-    :param emails: how many addresses there are.
-    :param sha256: the digest of the list.
-    """
-
-    conn_id: str
-    batch_size: int
-    emails: int
-    sha256: str
-
-    @property
-    def batches(self) -> int:
-        """How many batches the list makes."""
-        return -(-self.emails // self.batch_size)
-
-    def size_of(self, number: int) -> int:
-        """
-        Return how many addresses a batch holds.
-
-        :param number: the batch, counted from 1.
-        """
-        return min(self.batch_size, self.emails - (number - 1) * self.batch_size)
-
-    @property
-    def key(self) -> str:
-        """A name that no other plan has."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
-
-
-class BatchFate(Enum):
-    """What a record says about a batch."""
-
-    ABSENT = auto()
-    BEGUN = auto()
-    CANCELLED = auto()
-    ACCEPTED = auto()
-    NOT_BOUGHT = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class BatchRecord:
-    """
-    The record of one batch.
-
-    :param fate: what it says.
-    :param batch_id: the vendor's identifier, of a batch that was accepted.
-    :param plan: the key of its plan; None if it does not say.
-    :param at: when it was begun, in seconds since 1970; None if it does not say.
-    :param attempt: how often it was begun; None if it does not say.
-    """
-
-    fate: BatchFate
-    batch_id: str = ""
-    plan: str | None = None
-    at: float | None = None
-    attempt: int | None = None
 
 
 class PurchaseRecords:
@@ -154,18 +95,22 @@ class PurchaseRecords:
         self.try_number = try_number
         self.is_missing = False
         self._clock = clock
+        self._is_first = False
         self._plan: dict[str, Any] = {"begun": 0}
 
     def start(self) -> None:
         """Read the plan of an earlier try, or note that this is the first one. Nothing else may come before it."""
         found = self.records.get(PLAN)
         if found is None and self.try_number <= 1 and self.records.claim(PLAN, self._plan | {"at": self._now()}):
+            self._is_first = True
             return
         if found is None:
             found = self._look_again(PLAN)
-        if isinstance(found, dict) and _is_count(found.get("begun")):
+        if found is False or found == "false" or is_count(found):
+            found = {"begun": found if is_count(found) else 0}  # a person's word
+        if isinstance(found, dict) and is_count(found.get("begun")):
             self._plan = found
-        elif found is not False and found != "false":  # a person's word that nothing was bought
+        else:
             self.is_missing = True
 
     @property
@@ -177,7 +122,7 @@ class PurchaseRecords:
     def batches(self) -> int:
         """How many batches an earlier try planned."""
         batches: Any = self._plan.get("batches")
-        return int(batches) if _is_count(batches) else 0
+        return int(batches) if is_count(batches) else 0
 
     def changed(self, plan: Plan) -> list[str]:
         """
@@ -198,13 +143,15 @@ class PurchaseRecords:
         :param batches: how many batches there are now.
         """
         values = {number: self._get(number) for number in range(1, max(batches, self.batches) + 1)}
+        if self._is_first and any(value is not None for value in values.values()):
+            self.is_missing = True  # it is not the first try, whatever its number
         for pause in () if self.is_missing else _LOOK_AGAIN_AFTER:
             gone = [number for number, value in values.items() if value is None and self._is_expected(number)]
             if not gone:
                 break
             self._clock.sleep(pause)
             values.update({number: self._get(number) for number in gone})
-        return {number: self._parse(number, value) for number, value in values.items()}
+        return {number: parse_record(value) for number, value in values.items()}
 
     def read(self, number: int) -> BatchRecord:
         """
@@ -212,7 +159,7 @@ class PurchaseRecords:
 
         :param number: the batch, counted from 1.
         """
-        return self._parse(number, self._get(number))
+        return parse_record(self._get(number))
 
     def is_in_doubt(self, number: int, record: BatchRecord) -> bool:
         """
@@ -231,7 +178,7 @@ class PurchaseRecords:
 
         :param record: its record.
         """
-        at = record.at if record.at is not None else _parse_time(self._plan.get("at"))
+        at = record.at if record.at is not None else parse_time(self._plan.get("at"))
         # The clock of another worker may be ahead, but not by that much.
         return None if at is None or at > self._clock.time() + _AHEAD_SECONDS else at
 
@@ -244,15 +191,10 @@ class PurchaseRecords:
         :param name: how the vendor shall call it.
         """
         at = self._now()
-        attempt = self.records.claim(batch_key(number), {"plan": plan.key, "name": name, "at": at})
-        if not attempt:
+        if not self.records.claim(batch_key(number), {"plan": plan.key, "name": name, "at": at}):
             return False
-        again = self._plan.get("again") or {}
-        if attempt > 1:
-            again = {**again, str(number): attempt}
         begun = plan.batches if self.is_missing else max(number, self._plan["begun"])
-        again = {"again": again} if again else {}
-        self._plan = {"begun": begun, "batches": plan.batches, "at": at, **again, **asdict(plan)}
+        self._plan = {"begun": begun, "batches": plan.batches, "at": at, **asdict(plan)}
         try:
             self.records.set(PLAN, self._plan)
         except EmailVerifyError:
@@ -260,6 +202,14 @@ class PurchaseRecords:
                 self.write(number, plan, name, refused=True)
             raise
         return True
+
+    def where(self, number: int) -> str:
+        """
+        Return how a person finds the record of a batch.
+
+        :param number: the batch.
+        """
+        return self.records.where(batch_key(number))
 
     def note(self, number: int, plan: Plan, name: str) -> None:
         """
@@ -288,13 +238,6 @@ class PurchaseRecords:
     def _get(self, number: int) -> Any:
         return self.records.get(batch_key(number))
 
-    def _parse(self, number: int, value: Any) -> BatchRecord:
-        record = _parse(value)
-        again = self._plan.get("again")
-        attempts = again.get(str(number), 1) if isinstance(again, dict) else 1
-        is_older = record.attempt is not None and record.attempt < attempts
-        return BatchRecord(BatchFate.ABSENT) if is_older else record
-
     def _look_again(self, key: str) -> Any:
         for pause in _LOOK_AGAIN_AFTER:
             self._clock.sleep(pause)
@@ -313,50 +256,3 @@ def batch_key(number: int) -> str:
     :param number: the batch, counted from 1.
     """
     return f"emailverify_batch_{number:05d}"
-
-
-def _parse(value: Any) -> BatchRecord:
-    match value:
-        case None:
-            return BatchRecord(BatchFate.ABSENT)
-        case False | "false":
-            return BatchRecord(BatchFate.NOT_BOUGHT)
-        case dict():
-            return _parse_record(value)
-        case _:  # what a person has written, or what is left of a record
-            batch_id = _parse_id(value)
-            return BatchRecord(BatchFate.ACCEPTED if batch_id else BatchFate.BEGUN, batch_id)
-
-
-def _parse_record(value: dict[str, Any]) -> BatchRecord:
-    batch_id = _parse_id(value.get("id"))
-    fate = BatchFate.BEGUN
-    if "cancelled" in value:
-        fate, batch_id = BatchFate.CANCELLED, ""
-    elif batch_id:
-        fate = BatchFate.ACCEPTED
-    elif value.get("refused") is True or value.get("id") is False:
-        fate = BatchFate.NOT_BOUGHT
-    plan, attempt = value.get("plan"), value.get("attempt")
-    return BatchRecord(
-        fate,
-        batch_id,
-        plan if isinstance(plan, str) else None,
-        _parse_time(value.get("at")),
-        attempt if _is_count(attempt) else None,
-    )
-
-
-def _parse_id(value: Any) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip() else ""
-
-
-def _parse_time(value: Any) -> float | None:
-    try:
-        return datetime.fromisoformat(value).timestamp()
-    except (TypeError, ValueError):
-        return None
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

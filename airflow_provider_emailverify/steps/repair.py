@@ -10,7 +10,8 @@ from airflow_provider_emailverify.exceptions import (
     SubmissionUnknownError,
     TransientError,
 )
-from airflow_provider_emailverify.steps.records import PLAN, BatchFate, BatchRecord, Plan, PurchaseRecords, batch_key
+from airflow_provider_emailverify.steps.batch_record import BatchFate, BatchRecord, Plan
+from airflow_provider_emailverify.steps.records import PLAN, PurchaseRecords
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
@@ -57,12 +58,17 @@ class Repair:
         :param why: what happened.
         """
         size = self._plan.size_of(number)
-        return SubmissionUnknownError(f"{self.describe(number)}: nobody knows whether it was accepted.").with_steps(
-            *_sentences(f"{self.describe(number)}: {why.rstrip('.')}."),
+        what = f"{self.describe(number)}: nobody knows whether it was accepted."
+        return SubmissionUnknownError(what).with_steps(
+            what,
+            f"{why.rstrip('.')}.",
             f"{self._hook.hook_name} may have accepted it and charged up to {size:,} credits.",
             f"1. Look for it in the vendor's dashboard, by its name or its {size:,} addresses. Its name is",
             f"   {self._names[number]}",
-            *self._write(batch_key(number), "If it is there, set", "to its id, a JSON string; if it is not, to false."),
+            *self._write(
+                f"If it is there, set {self._records.where(number)}",
+                "to its id, a JSON string; if it is not, to false.",
+            ),
         )
 
     def in_doubt_since_earlier(self, number: int, record: BatchRecord) -> SubmissionUnknownError:
@@ -76,14 +82,20 @@ class Repair:
             return self.in_doubt(number, _WHY[record.fate])
         this_try = f"This is try {self._records.try_number}"
         return SubmissionUnknownError(f"{this_try}, and there is no record of what earlier tries bought.").with_steps(
-            f"{self._hook.client.name}: {this_try}, and there is no record of what earlier tries bought.",
+            f"{self._hook.client.name}: there is no record of what earlier tries of this task bought.",
             "Either they ended before they began, or their records are gone."
             if self._records.records.is_kept
             else "Airflow before 3.3 keeps none. The argument ledger='s3://…/' does.",
             f"What they may have bought is up to {self._plan.emails:,} addresses.",
             "1. Look for batches of this run in the vendor's dashboard. Their names begin with",
             f"   {self._names.stem}",
-            *self._write(PLAN, "If there are none, set", "to false."),
+            *self._write(
+                f"If there are none, set {self._records.records.where(PLAN)}",
+                f"to false. If there are some, set it to {self._plan.batches}, and the records of all batches to",
+                "their ids, or to false. Those of the first and the last batch are",
+                self._records.where(1),
+                self._records.where(self._plan.batches),
+            ),
         )
 
     def not_recorded(self, number: int, batch_id: str, error: EmailVerifyError) -> SubmissionUnknownError:
@@ -98,7 +110,9 @@ class Repair:
             f"{self.describe(number)}: it was accepted and is paid for. Its id is",
             f"   {batch_id}",
             *_sentences(f"It was not recorded: {error}"),
-            *self._write(batch_key(number), "Set", "to that id, a JSON string.", first=1, may_resubmit=False),
+            *self._write(
+                f"Set {self._records.where(number)}", "to that id, a JSON string.", first=1, may_resubmit=False
+            ),
         )
 
     def source_changed(self, changed: list[str]) -> SourceChangedError:
@@ -150,21 +164,17 @@ class Repair:
             "Nothing was sent by this one. The next try sees what became of it.",
         )
 
-    def _write(
-        self, key: str, condition: str, value: str, *, first: int = 2, may_resubmit: bool = True
-    ) -> tuple[str, ...]:
+    def _write(self, *lines: str, first: int = 2, may_resubmit: bool = True) -> list[str]:
         """Return the steps by which a person tells the next try what is true."""
-        records = self._records.records
-        resubmit = "set on_unknown_submission='resubmit'"
-        if not records.is_kept:
-            return (f"{first}. {resubmit.capitalize()} and clear the task: it pays for the whole list again.",)
-        return (
-            f"{first}. {condition} {records.where(key)}",
-            f"   {value}",
-            f"   {records.how_to_write}",
+        resubmit = "on_unknown_submission='resubmit'"
+        if not self._records.records.is_kept:
+            return [f"{first}. Set {resubmit} and clear the task: it pays for the whole list again."]
+        return [
+            f"{first}. {lines[0]}",
+            *(f"   {line}" for line in (*lines[1:], self._records.records.how_to_write)),
             f"{first + 1}. {_CLEAR}",
-            *([f"Or {resubmit}, clear the task, and risk paying twice."] if may_resubmit else []),
-        )
+            *([f"Or set {resubmit}, clear the task, and risk paying twice."] if may_resubmit else []),
+        ]
 
 
 def _sentences(text: str) -> list[str]:

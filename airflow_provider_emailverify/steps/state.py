@@ -72,12 +72,8 @@ class Records(Protocol):
     def set(self, key: str, value: Any) -> None:
         """Write a record in place of what is there."""
 
-    def claim(self, key: str, value: dict[str, Any]) -> int:
-        """
-        Write a record that says who begins something. Return how often it was begun, this time included.
-
-        :return: 0 if somebody else has begun it since it was read.
-        """
+    def claim(self, key: str, value: dict[str, Any]) -> bool:
+        """Write a record that says that something begins; return False if another process has just done so."""
 
     def where(self, key: str) -> str:
         """Return how a person finds a record."""
@@ -117,16 +113,16 @@ class TaskState:
         """
         self._patiently("write", self._set, key, value)
 
-    def claim(self, key: str, value: dict[str, Any]) -> int:
+    def claim(self, key: str, value: dict[str, Any]) -> bool:
         """
-        Write a record, and see that it is there. The store has no way to do that exclusively.
+        Write a record, see that it is there, and return True. The store has no way to do that exclusively.
 
         :param key: the record.
         :param value: its JSON.
         :raises TransientError: the store cannot be written to now, or does not keep what it was given.
         """
         self._patiently("keep", self._set_and_check, key, value)
-        return 1
+        return True
 
     def where(self, key: str) -> str:
         """Return how a person finds a record."""

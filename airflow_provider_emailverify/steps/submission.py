@@ -19,8 +19,9 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.http.retries import retrying
+from airflow_provider_emailverify.steps.batch_record import BatchFate, BatchRecord, Plan
 from airflow_provider_emailverify.steps.kill_switch import KillSwitch
-from airflow_provider_emailverify.steps.records import BatchFate, BatchRecord, Plan, PurchaseRecords
+from airflow_provider_emailverify.steps.records import PurchaseRecords
 from airflow_provider_emailverify.steps.repair import Repair
 
 if TYPE_CHECKING:
@@ -226,7 +227,8 @@ class Submission:
             batch_id = self.hook.with_policy(_TURN_IS_TAKEN).submit_batch(batch, name)
         except SubmissionUnknownError as error:
             if on_unknown == "fail":
-                raise self._repair.in_doubt(number, str(error)) from None
+                problem = str(error).removesuffix(error.advice).removeprefix(f"{self.hook.client.name}: ").strip()
+                raise self._repair.in_doubt(number, problem) from None
             raise TransientError(f"{error} The next try submits it again, as on_unknown_submission says.") from None
         except EmailVerifyError as error:  # the vendor took nothing, this time
             text = f"{self._repair.describe(number)}: {error}"

@@ -90,8 +90,8 @@ def test_what_there_is_to_do_about_a_doubt_is_logged_in_short_lines(
 
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert lines == [
-        "Cliova (connection 'cliova_default'), batch 1 of 3 (2 addresses): An earlier try began to submit it, and its "
-        "answer is lost.",
+        "Cliova (connection 'cliova_default'), batch 1 of 3 (2 addresses): nobody knows whether it was accepted.",
+        "An earlier try began to submit it, and its answer is lost.",
         "Cliova may have accepted it and charged up to 2 credits.",
         "1. Look for it in the vendor's dashboard, by its name or its 2 addresses. Its name is",
         f"   {sandbox.ledger.batches()[0].name}",
@@ -258,6 +258,21 @@ def test_a_record_that_is_gone_is_no_proof_that_nothing_was_bought(
     assert submissions(sandbox) == 3
 
 
+@pytest.mark.parametrize("gone", [[PLAN, key(1)], [PLAN, key(3)]])
+def test_a_batch_that_was_bought_tells_that_this_is_not_the_first_try(
+    make_task: Callable[..., Task], sandbox: SandboxServer, gone: list[str]
+) -> None:
+    task = make_task()
+    task.attempt()
+    task.tries = 0
+    for name in gone:
+        del task.store.values[name]
+
+    with pytest.raises(AirflowFailException, match="SubmissionUnknownError"):
+        task.attempt()
+    assert submissions(sandbox) == 3
+
+
 def test_a_task_whose_state_airflow_has_discarded_buys_nothing_until_a_person_says_so(
     make_task: Callable[..., Task], sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -268,11 +283,30 @@ def test_a_task_whose_state_airflow_has_discarded_buys_nothing_until_a_person_sa
     task.store.values.clear()
     with pytest.raises(AirflowFailException, match="This is try 2, and there is no record of"):
         task.attempt()
-    assert "set this task's state key 'emailverify_plan'" in caplog.text
+    assert "2. If there are none, set this task's state key 'emailverify_plan'" in caplog.text
 
     task.store.set(PLAN, False)
 
     assert len(task.attempt()) == 3
+
+
+def test_a_person_can_tell_which_batches_were_bought_when_all_records_are_gone(
+    make_task: Callable[..., Task], sandbox: SandboxServer
+) -> None:
+    task = make_task()
+    sandbox.faults.add(operation="submit", kind="no_credits", skip=1, times=1)
+    with pytest.raises(AirflowFailException):
+        task.attempt()
+    task.store.values.clear()
+    task.store.set(PLAN, 3)
+    with pytest.raises(AirflowFailException, match="batch 1 of 3"):
+        task.attempt()
+
+    for number, value in enumerate([sandbox.ledger.batches()[0].batch_id, False, False], 1):
+        task.store.set(key(number), value)
+
+    assert task.attempt() == [batch.batch_id for batch in sandbox.ledger.batches()]
+    assert sandbox.ledger.charged() == dict.fromkeys(EMAILS, 1)
 
 
 def test_a_store_that_loses_a_record_for_a_moment_is_asked_again(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from io import StringIO
 from itertools import chain
 from operator import length_hint, methodcaller
+from typing import cast
 
 from airflow_provider_emailverify.formats.csv_head import CsvHead, PlaceOf, lift_field_limit, read_head
 from airflow_provider_emailverify.formats.text_file import (
@@ -16,6 +18,36 @@ from airflow_provider_emailverify.formats.text_file import (
     line_fault,
     lines_of,
 )
+
+_BLOCK_RECORDS = 2048
+
+
+@dataclass(slots=True)
+class CsvBlock:
+    """
+    Some records as they stand in the file.
+
+    :param texts: the text of each, without the line break that ends it; "" for a blank line.
+    :param breaks: the line break that ends each, or all.
+    :param fields: the fields of each; None where there are no quotes, and a split at each separator tells them.
+    """
+
+    texts: list[str]
+    breaks: list[str] | str
+    fields: list[list[str]] | None
+
+    def append(self, text: str, fields: list[str] | None = None) -> None:
+        """
+        Add a record.
+
+        :param text: its text, with the line break that ends it.
+        :param fields: its fields.
+        """
+        line_break = "\r\n" if text.endswith("\r\n") else text[-1:] if text.endswith(("\n", "\r")) else ""
+        self.texts.append(text.removesuffix(line_break))
+        cast("list[str]", self.breaks).append(line_break)
+        if fields is not None:
+            cast("list[list[str]]", self.fields).append(fields)
 
 
 class QuotesFaultError(FaultyTextError):
@@ -84,7 +116,7 @@ class CsvFile:
         self._rest = ""
         for text in blocks:
             if '"' in text:
-                yield from self._quoted(text, blocks)
+                yield from filter(None, self._quoted(text, blocks))
             else:
                 # Without quotes there is nothing to parse. The records are not kept: a list of lists would have the
                 # garbage collector walk through the worker's heap.
@@ -95,8 +127,39 @@ class CsvFile:
             self._line += self._lines_read()
             self._lines_read = int
 
-    def _quoted(self, text: str, blocks: Iterator[str]) -> Iterator[list[str]]:
-        """Parse a block that has quotes, and those that follow until one ends where a record does."""
+    def blocks(self) -> Iterator[CsvBlock]:
+        """
+        Yield the records below the header as they stand in the file, blank lines among them.
+
+        :raises QuotesFaultError: the quotes of a record do not match.
+        :raises FaultyTextError: the text cannot be read on, or a record is too long.
+        """
+        blocks = chain([self._rest], self._blocks) if self._rest else self._blocks
+        self._rest = ""
+        for text in blocks:
+            if '"' not in text:
+                block = _split(text)
+                self._line += len(block.texts)
+                yield block
+                continue
+            lines: list[str] = []  # those of the record that is being parsed
+            some = CsvBlock([], [], [])
+            for record in self._quoted(text, blocks, lines):
+                some.append("".join(lines), record)
+                lines.clear()
+                if len(some.texts) == _BLOCK_RECORDS:
+                    yield some
+                    some = CsvBlock([], [], [])
+            yield some
+            self._line += self._lines_read()
+            self._lines_read = int
+
+    def _quoted(self, text: str, blocks: Iterator[str], read: list[str] | None = None) -> Iterator[list[str]]:
+        """
+        Parse a block that has quotes, and those that follow until one ends where a record does.
+
+        A blank line is an empty record. The lines of each record are added to ``read``, if there is one.
+        """
         lift_field_limit()
         fed = ended = 0
 
@@ -114,12 +177,14 @@ class CsvFile:
                 yield some
             self.ends_in_quotes = True
 
-        reader = csv.reader(chain.from_iterable(lines()), delimiter=self.head.separator, strict=self._strict)
+        source: Iterator[str] = chain.from_iterable(lines())
+        if read is not None:
+            source = _noted(source, read)
+        reader = csv.reader(source, delimiter=self.head.separator, strict=self._strict)
         self._lines_read = lambda: reader.line_num
         try:
             for record in reader:
-                if record:
-                    yield record
+                yield record
                 ended = reader.line_num
                 if ended == fed:
                     return
@@ -134,3 +199,25 @@ class CsvFile:
 
 def _lines_read(lines: list[str], rest: Iterator[str]) -> int:
     return len(lines) - length_hint(rest)
+
+
+def _noted(lines: Iterator[str], read: list[str]) -> Iterator[str]:
+    for line in lines:
+        read.append(line)
+        yield line
+
+
+def _split(text: str) -> CsvBlock:
+    """Cut a block without quotes into its records."""
+    returns = text.count("\r")
+    line_break = "\r\n" if returns else "\n"
+    if returns and not returns == text.count("\n") == text.count("\r\n"):
+        block = CsvBlock([], [], None)
+        for line in StringIO(text, newline=""):
+            block.append(line)
+        return block
+    texts = text.split(line_break)
+    if not texts[-1]:
+        texts.pop()
+        return CsvBlock(texts, line_break, None)
+    return CsvBlock(texts, [*[line_break] * (len(texts) - 1), ""], None)

@@ -25,7 +25,11 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why the verdict is what it is; ``other`` where the vendor gives no reason that we know."""
+    """
+    Why the verdict is what it is; ``other`` where the vendor gives no reason that we know.
+
+    Two are of merged lists only: ``missing`` for an address without a result, ``no_address`` for an empty cell.
+    """
 
     ACCEPTED = "accepted"
     INVALID_SYNTAX = "invalid_syntax"
@@ -46,6 +50,8 @@ class Reason(StrEnum):
     GREYLISTED = "greylisted"
     VENDOR_ERROR = "vendor_error"
     DUPLICATE = "duplicate"
+    MISSING = "missing"
+    NO_ADDRESS = "no_address"
     OTHER = "other"
 
 

@@ -1,15 +1,15 @@
-"""Where results go and sources come from: URIs, checked, and the file systems behind them."""
+"""Find the place that a URI names, and the file system behind it."""
 
 from __future__ import annotations
 
 import os
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, ObjectStoragePath, conf
 
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, StorageError
+from airflow_provider_emailverify.storage.uris import Uri, check_destination, check_source, shown
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -18,36 +18,23 @@ if TYPE_CHECKING:
 _READ_BYTES = 4 * 1024 * 1024
 
 
-# Scheme and something, of which a local file has no host; or an absolute path.
-_URI = re.compile(r"(?!file:|local:)[a-z][a-z0-9+.-]*://[^/]|(file://|local://)?/")
-
-
 class Destination:
     """
-    Where a result goes.
+    A file, or a folder for files, where results go.
 
     :param uri: a URI as ``ObjectStoragePath`` takes it, the connection in its authority if it needs one:
         ``s3://my_conn@bucket/folder/``, ``file:///data/results.csv``. A slash at its end makes it a folder.
-    :raises InvalidDestinationError: it names no place for a file.
+    :raises InvalidDestinationError: some library or storage would take it for another place, or it is none.
     """
 
     def __init__(self, uri: str) -> None:
-        if not isinstance(uri, str) or not uri.strip():
-            raise InvalidDestinationError(
-                f"The destination is empty ({uri!r}); give a URI such as s3://bucket/folder/."
-            )
-        self.uri = uri.strip()
-        # Anything else would be taken for a path below the working directory of whichever worker runs the task.
-        if not _URI.match(self.uri):
-            raise InvalidDestinationError(
-                f"The destination {self.uri!r} is no URI such as s3://bucket/folder/ or file:///folder/, and no "
-                "absolute path."
-            )
+        self._parts = check_destination(uri)
+        self.uri = uri
 
     @property
     def is_folder(self) -> bool:
         """Whether files go below it under names of their own."""
-        return self.uri.endswith("/")
+        return self._parts.is_folder
 
     @cached_property
     def path(self) -> ObjectStoragePath:
@@ -61,23 +48,25 @@ class Destination:
 
         :raises StorageError: no file system for its scheme, or none for its connection.
         """
-        return _file_system(self.uri, "Destination")
+        return open_file_system(self.uri, self._parts, "Destination")
 
     @property
     def is_local(self) -> bool:
         """Whether it is on this machine's own file system."""
-        return "://" not in self.uri or self.uri.startswith(("file://", "local://"))
+        return self._parts.is_local
 
     @property
     def asset_uri(self) -> str:
         """The URI without a connection: an asset is the same thing whoever reads it."""
-        return f"{self.path.protocol or 'file'}://{self.path.path}"
+        # Airflow cuts an asset's URI at a "#".
+        return f"{self.path.protocol or 'file'}://{self.path.path}".replace("#", "%23")
 
     def file(self, name: str) -> Destination:
         """
         Return the destination of one file: itself, or a file below it if it is a folder.
 
         :param name: the name of the file in a folder.
+        :raises InvalidDestinationError: a file of that name cannot be there.
         """
         return Destination(self.uri + name) if self.is_folder else self
 
@@ -99,12 +88,25 @@ class Destination:
             _ = self.file_system
 
 
-def _file_system(uri: str, what: str) -> AbstractFileSystem:
+def open_file_system(uri: str, parts: Uri, what: str) -> AbstractFileSystem:
+    """
+    Return the file system of a URI.
+
+    :param uri: the URI.
+    :param parts: its parts.
+    :param what: whose it is, for messages.
+    :raises StorageError: there is none for its scheme, or none for its connection.
+    """
     try:
-        if conn_id := uri.partition("://")[2].partition("/")[0].rpartition("@")[0]:
-            BaseHook.get_connection(conn_id)  # s3fs would go on without it, anonymously
+        if parts.conn_id:
+            BaseHook.get_connection(parts.conn_id)  # s3fs would go on without it, anonymously
         return ObjectStoragePath(uri).fs
     except (AirflowException, ImportError, ValueError) as error:
+        if ":" in parts.conn_id:  # it is rather a name and a password, which stand in the error's text too
+            raise StorageError(
+                f"{what} {shown(uri)}: there is no Airflow connection of the name before the '@'. Make one that holds "
+                "the access key or password, and put its name there."
+            ) from None
         raise StorageError(
             f"{what} {uri}: {error} Check the scheme, the connection before the '@', and that the provider of that "
             "storage is installed."
@@ -116,10 +118,11 @@ def open_source(uri: str) -> BinaryIO:
     Open a file for reading; a few MiB of it are in memory at a time.
 
     :param uri: a URI as ``ObjectStoragePath`` takes it.
+    :raises InvalidSourceError: some library or storage would read another file.
     :raises StorageError: no file system for its scheme, or none for its connection.
     :raises OSError: there is no such file, or it may not be read; some storages raise errors of their own.
     """
-    files = _file_system(uri, "Source")
+    files = open_file_system(uri, check_source(uri), "Source")
     return cast("BinaryIO", files.open(ObjectStoragePath(uri).path, "rb", block_size=_READ_BYTES))
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from airflow_provider_emailverify.exceptions import StorageError
 from airflow_provider_emailverify.lists.reader import read_column
+from airflow_provider_emailverify.storage.listing import StoredFile, list_files
 
 boto3 = pytest.importorskip("boto3", reason="the S3 tests need the extra s3")
 pytest.importorskip("moto.server", reason="the S3 tests need moto's server")
@@ -126,3 +127,41 @@ def test_an_object_that_is_not_there_is_an_error_of_the_storage(bucket: str) -> 
 def test_a_bucket_that_is_not_there_is_an_error_of_the_storage(bucket: str) -> None:
     with pytest.raises(StorageError, match=r"list\.csv"):
         read(f"{bucket}-not/list.csv")
+
+
+def test_folders_and_patterns_are_listed_in_a_bucket(object_store: tuple[str, Any], bucket: str) -> None:
+    names = ["b.csv", "a.csv", "a.html", "_SUCCESS", "deep/a.csv", "deep/er/a.csv", "deep/_x/a.csv", "deep.csv"]
+    for name in names:
+        object_store[1].put_object(Bucket="lists", Key=f"folder/{name}", Body=name.encode())
+    object_store[1].put_object(Bucket="lists", Key="folder/deep/", Body=b"")  # what consoles make of a folder
+
+    def found(pattern: str) -> list[str]:
+        files = list_files(f"{bucket}/{pattern}", lambda name: name.endswith(".csv"))
+        return [file.uri.removeprefix(f"{bucket}/folder/") for file in files]
+
+    assert found("folder/") == ["a.csv", "b.csv", "deep.csv", "deep/a.csv", "deep/er/a.csv"]
+    assert found("folder/*.csv") == ["a.csv", "b.csv", "deep.csv"]
+    assert found("folder/*/*.csv") == ["deep/a.csv"]
+    assert found("fold*/deep/er/*") == ["deep/er/a.csv"]
+    assert found("nothing/") == found("nothing/*.csv") == found("folder/a*b") == []
+
+
+def test_an_object_that_was_replaced_has_another_version(object_store: tuple[str, Any], bucket: str) -> None:
+    def put(content: bytes) -> StoredFile:
+        object_store[1].put_object(Bucket="lists", Key="changing.csv", Body=content)
+        (file,) = list_files(f"{bucket}/changing.csv", bool)
+        (same,) = list_files(f"{bucket}/changing.c*", bool)
+        assert file == same
+        return file
+
+    first, second = put(b"old"), put(b"new")
+
+    assert (first.size, second.size) == (3, 3)
+    assert first.version != second.version
+
+
+def test_what_cannot_be_listed_is_an_error_of_the_storage(bucket: str) -> None:
+    with pytest.raises(StorageError, match=r"Cannot list s3://.*nothing\.csv: FileNotFoundError"):
+        list_files(f"{bucket}/nothing.csv", bool)
+    with pytest.raises(StorageError, match="Cannot list"):
+        list_files(f"{bucket}-not/folder/", bool)

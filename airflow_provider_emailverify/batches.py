@@ -80,18 +80,35 @@ def parse_id(value: Any) -> str:
     return text if is_visible and is_whole else ""
 
 
-def quote_batch_id(batch_id: str) -> str:
+def read_batch_id(value: Any) -> str:
+    """
+    Return a batch id that a user gives, as text. Airflow's native rendering makes numbers of some.
+
+    :param value: a str or an int.
+    :raises InvalidRequestError: it is something else, empty, or cannot be written as UTF-8.
+    """
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise InvalidRequestError(f"batch_id must be a str, got {value!r}. Check the task that returns it.")
+    text = str(value)
+    if not text.strip():
+        raise InvalidRequestError("batch_id is empty. Check the task that returns it.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError(
+            f"batch_id {value!r} is no valid Unicode text. Check the task that returns it."
+        ) from None
+    return text
+
+
+def quote_batch_id(batch_id: str | int) -> str:
     """
     Quote a batch id for one segment of a URL or one file name.
 
     :param batch_id: the vendor's identifier of the batch.
-    :raises InvalidRequestError: it is empty, or no str.
+    :raises InvalidRequestError: it is no id: see :func:`read_batch_id`.
     """
-    if not isinstance(batch_id, str):
-        raise InvalidRequestError(f"The batch id is no text but {batch_id!r}; check the task that returns it.")
-    if not batch_id.strip():
-        raise InvalidRequestError("The batch id is empty; check the task that returns it.")
-    quoted = quote(batch_id, safe="")
+    quoted = quote(read_batch_id(batch_id), safe="")
     # "." and ".." would be resolved away on the road, and their dots are never quoted by the library.
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
 

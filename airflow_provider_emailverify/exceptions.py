@@ -38,6 +38,7 @@ message alone, so that it survives the way from a trigger to a task, and can be 
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar, Self
 
 
@@ -65,11 +66,20 @@ class EmailVerifyError(Exception):
         other.__dict__.update(self.__dict__)
         return other
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The error in short lines, for Airflow's log page cuts long ones: its steps, else a sentence each."""
+        return self.steps or tuple(
+            line
+            for sentence in str(self).replace(". ", ".\n").splitlines()
+            for line in textwrap.wrap(sentence, 100, break_long_words=False, break_on_hyphens=False)
+        )
+
     def with_steps(self, *steps: str) -> Self:
         """
         Say what a person has to know and to do. Return the error.
 
-        :param steps: short lines, for Airflow's log page cuts long ones.
+        :param steps: short lines.
         """
         self.steps = steps
         return self

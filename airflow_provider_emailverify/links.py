@@ -1,4 +1,4 @@
-"""Links from a task to the vendor."""
+"""Link a task to the vendor's page."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 
 
 class EmailVerifyBatchLink(BaseOperatorLink):
-    """Lead to the batch at the vendor where the vendor has a page for it, else to the vendor's documentation."""
+    """Link to the batch at the vendor if the vendor has a page for it, else to the vendor's documentation."""
 
     name = "Batch at the vendor"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """
-        Return the address; "" where none is known. It holds no key.
+        Return the URL; "" if none is known. It holds no key.
 
         Airflow 3 asks in the task's process, with rendered fields. Airflow 2 asks in the webserver, with fields as
         they stand in the DAG file, so that there a templated connection has no link.

@@ -26,10 +26,11 @@ def log_steps(error: EmailVerifyError) -> None:
     """
     Log what a person has to know and to do, a short line each, because Airflow's log page cuts long ones.
 
-    :param error: what went wrong.
+    :param error: what went wrong. One that only has to be tried again says nothing.
     """
-    for line in error.steps or _lines(error):
-        log.error(line)
+    if error.steps or error.advice or error.permanent:
+        for line in error.lines:
+            log.error(line)
 
 
 @contextmanager
@@ -46,10 +47,3 @@ def fail_fast_when_permanent() -> Iterator[None]:
         if not error.permanent:
             raise
         raise as_task_error(error) from error
-
-
-def _lines(error: EmailVerifyError) -> list[str]:
-    """Return an error's text and its advice in lines of a sentence each, if it asks something of a person."""
-    if not error.permanent and not error.advice:
-        return []
-    return str(error).replace(". ", ".\n").splitlines()

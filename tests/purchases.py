@@ -21,8 +21,9 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.steps.kill_switch import KillSwitch
+from airflow_provider_emailverify.steps.names import BatchNames
 from airflow_provider_emailverify.steps.records import PLAN, PurchaseRecords, batch_key
-from airflow_provider_emailverify.steps.submission import BatchNames, Submission
+from airflow_provider_emailverify.steps.submission import Submission
 
 NAMES = BatchNames("d", "r", "t")
 BATCH_SIZE = 2

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 
+from airflow_provider_emailverify.batches import read_batch_id
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
@@ -143,7 +144,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
                 "verdicts, split_by_verdict, keep_vendor_file, report, column_map and status_map are about rows of the "
                 "schema: set output_format to csv, jsonl or parquet."
             )
-        return land(hook, self.batch_id, destination, options)
+        return land(hook, read_batch_id(self.batch_id), destination, options)
 
     def _describe_outlets(self, context: Context, landed: Landed) -> None:
         for outlet in self.outlets or []:

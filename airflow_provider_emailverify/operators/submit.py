@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.steps.names import BatchNames
     from airflow_provider_emailverify.steps.records import PurchaseRecords
-    from airflow_provider_emailverify.steps.submission import BatchNames, Submission
+    from airflow_provider_emailverify.steps.submission import Submission
 
 #: Addresses in a batch of a vendor that documents no limit. More at once means fewer ids to wait for; fewer at once,
 #: fewer addresses whose fate is unknown if a worker dies at the wrong moment.
@@ -133,11 +134,11 @@ class EmailVerifySubmitOperator(BaseOperator):
         :raises AirflowFailException: for a reason that a retry cannot cure.
         :raises EmailVerifyError: for a reason that it can.
         """
-        from airflow_provider_emailverify.steps.submission import BatchNames
+        from airflow_provider_emailverify.steps.names import BatchNames
 
         # The records come first: an empty one tells a later try that this one has bought nothing.
         with fail_fast_when_permanent(), self._kill_switch.armed():
-            names = BatchNames(*_identity(context))
+            names = BatchNames.of(context)
             records = self._open_records(context, names)
             self._kill_switch.check()
             self._check_arguments()
@@ -282,8 +283,3 @@ def _whole_number(name: str, value: Any) -> int | None:
     if number < 1:
         raise InvalidRequestError(f"{name} is a whole number of at least 1, not {value!r}.")
     return number
-
-
-def _identity(context: Context) -> tuple[str, str, str, int]:
-    ti = context["ti"]
-    return ti.dag_id, ti.run_id, ti.task_id, getattr(ti, "map_index", -1)

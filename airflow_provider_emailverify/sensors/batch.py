@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -19,18 +20,23 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_emailverify import exceptions
-from airflow_provider_emailverify.exceptions import EmailVerifyError
-from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+from airflow_provider_emailverify.batches import read_batch_id
+from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
+from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
-from airflow_provider_emailverify.steps.state import WaitNotes
+from airflow_provider_emailverify.steps.arguments import read_limit
+from airflow_provider_emailverify.steps.connecting import open_hook
+from airflow_provider_emailverify.steps.state import WaitNotes, patiently
 from airflow_provider_emailverify.steps.waiting import BatchWait
-from airflow_provider_emailverify.task_errors import as_task_error, fail_fast_when_permanent
+from airflow_provider_emailverify.task_errors import as_task_error, fail_fast_when_permanent, log_steps
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
 from airflow_provider_emailverify.version_compat import TaskDeferralError, task_state_store
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_emailverify.batches import BatchStatus
+    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.steps.clock import Clock
 
 # Airflow 2 has no class for a deferral that timed out, only these words of its scheduler.
@@ -46,20 +52,23 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
     that failed, is unknown to the vendor, or cannot be asked for with this key ends the wait at once and without
     retries. A vendor that is down does not: the sensor asks again until ``max_outage`` or ``timeout``.
 
-    :param batch_id: the vendor's identifier of the batch, for instance the XCom of the task that submitted it.
-        (templated)
+    :param batch_id: the vendor's identifier of the batch, for instance the XCom of the task that submitted it. A number
+        is taken for its digits. (templated)
     :param conn_id: the Airflow connection; its type names the vendor. (templated)
     :param deferrable: wait in the triggerer, without a worker slot. It needs a running triggerer.
-    :param max_outage: seconds for which the vendor may answer nothing useful (no connection, HTTP 429 or 5xx,
-        garbage) before the task fails and may retry. In reschedule mode it takes Airflow 3.3 to count over several
-        pokes; before that, ``timeout`` alone ends such a wait.
+    :param max_outage: seconds, or a timedelta, for which there may be no useful answer (no connection, HTTP 429 or 5xx,
+        garbage, Airflow's own API away) before the task fails and may retry; None for no limit. In reschedule mode it
+        takes Airflow 3.3 or a ``ledger`` to count over several pokes; otherwise ``timeout`` alone ends such a wait.
+        (templated)
     :param poke_interval: seconds between two polls, or a timedelta. The default keeps one wait below every limit
         that Proofy documents (50 calls an hour). In deferrable mode it is a floor, and ``exponential_backoff`` has
         no effect.
+    :param ledger: the folder where the submission keeps its records. In reschedule mode the sensor keeps there what it
+        has to know from one poke to the next. (templated)
     :param timeout: seconds, or a timedelta, after which the wait is given up, without retries, in every mode.
     """
 
-    template_fields: Sequence[str] = ("batch_id", "conn_id")
+    template_fields: Sequence[str] = ("batch_id", "conn_id", "max_outage", "ledger")
     operator_extra_links = (EmailVerifyBatchLink(),)
     ui_color = "#dcefe2"
     _clock: ClassVar[Clock] = time
@@ -70,8 +79,9 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         batch_id: str,
         conn_id: str,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        max_outage: float = 3600.0,
+        max_outage: timedelta | float | str | None = 3600.0,
         poke_interval: timedelta | float = 120.0,
+        ledger: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
@@ -79,6 +89,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         self.conn_id = conn_id
         self.deferrable = deferrable
         self.max_outage = max_outage
+        self.ledger = ledger
         self._hook: EmailVerifyHook | None = None
         self._wait: BatchWait | None = None
         self._notes: WaitNotes | None = None
@@ -104,9 +115,10 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         return self.defer(
             trigger=EmailVerifyBatchTrigger(
                 conn_id=self.conn_id,
-                batch_id=self.batch_id,
+                batch_id=read_batch_id(self.batch_id),
                 poll_interval=self.poke_interval,
-                max_outage=None if self.silent_fail else self.max_outage,
+                max_outage=None if self.silent_fail else read_limit("max_outage", self.max_outage),
+                started=self._wait.started_at if self._wait else None,
             ),
             method_name="execute_complete",
             timeout=min(timedelta(seconds=self.timeout), self.execution_timeout or timedelta.max),
@@ -121,15 +133,13 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         :raises VendorOutageError: the vendor has answered nothing useful for ``max_outage``.
         """
         with fail_fast_when_permanent():
-            hook = self._hook = self._hook or EmailVerifyHook.get_hook(self.conn_id)
             wait = self._wait = self._wait or self._start_wait(context)
-            status = wait.ask(hook)
+            status = self._ask(wait)
+            if status is not None and not self._push(context, status.as_dict(), wait):
+                status = None
             if status is None and self._notes:
                 self._notes.write(wait.notes)
-        if status is None:
-            return PokeReturnValue(is_done=False)
-        context["ti"].xcom_push(key="status", value=status.as_dict())
-        return PokeReturnValue(is_done=True, xcom_value=self.batch_id)
+        return PokeReturnValue(is_done=status is not None, xcom_value=wait.batch_id if status else None)
 
     def execute_complete(self, context: Context, event: Any = None) -> str:
         """
@@ -137,17 +147,19 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
 
         :param context: the task's context.
         :param event: what the trigger said.
-        :raises ValueError: the event is none of :class:`EmailVerifyBatchTrigger`.
+        :raises ValueError: the event is not one of :class:`EmailVerifyBatchTrigger`.
         """
         match event:
             case {"batch_id": str(batch_id), "status": {"state": "ready"} as status}:
-                context["ti"].xcom_push(key="status", value=status)
+                patiently(partial(context["ti"].xcom_push, key="status", value=status), clock=self._clock)
                 return batch_id
-            case {"error": {"type": str(name), "message": str(message)}}:
-                error = getattr(exceptions, name, None)
-                if isinstance(error, type) and issubclass(error, EmailVerifyError):
-                    self._end(as_task_error(error(message)))
-        raise ValueError(f"The trigger of batch {self.batch_id!r} sent an event that nobody knows.")
+            case {"error": {"type": str(name), "message": str(message)} as told}:
+                kind = getattr(exceptions, name, None)
+                if isinstance(kind, type) and issubclass(kind, EmailVerifyError):
+                    error = kind(message).with_steps(*map(str, told.get("steps", ())))
+                    log_steps(error)
+                    self._end(as_task_error(error))
+        raise ValueError(f"The trigger of batch {self.batch_id!r} sent an unknown event.")
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
@@ -166,7 +178,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             cause = outcome.__cause__ if isinstance(outcome, AirflowSkipException) else outcome
             timed_out = isinstance(cause, AirflowSensorTimeout) or str(cause) == _TIMED_OUT
             if not timed_out:
-                if isinstance(cause, TaskDeferralError):  # the trigger broke, which is no verdict on the batch
+                if isinstance(cause, TaskDeferralError):  # the trigger broke, which says nothing of the batch
                     self._end(cause)
                 raise
             if self.soft_fail:  # Airflow 3.0 fails instead
@@ -184,5 +196,32 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         raise error
 
     def _start_wait(self, context: Context) -> BatchWait:
-        self._notes = WaitNotes(task_state_store(context) if self.reschedule else None, context["ti"].try_number)
-        return BatchWait(self.batch_id, self.max_outage, self._notes.read(), clock=self._clock)
+        batch_id, max_outage = read_batch_id(self.batch_id), read_limit("max_outage", self.max_outage)
+        self._notes = WaitNotes(self._open_store(context) if self.reschedule else None, context["ti"].try_number)
+        return BatchWait(batch_id, max_outage, self._notes.read(), clock=self._clock)
+
+    def _open_store(self, context: Context) -> Any:
+        if self.ledger is None:
+            return task_state_store(context)
+        from airflow_provider_emailverify.steps.ledger import Ledger
+        from airflow_provider_emailverify.steps.names import BatchNames
+
+        return Ledger(self.ledger, BatchNames.of(context).stem, clock=self._clock)
+
+    def _ask(self, wait: BatchWait) -> BatchStatus | None:
+        try:
+            hook = self._hook or open_hook(self.conn_id)
+        except TransientError as error:
+            wait.record_failure(error)
+            return None
+        if self._hook is None:  # a poke that fails is repeated after the interval, not while a slot is held
+            hook = self._hook = hook.with_policy(CallPolicy(attempts=1))
+        return wait.ask(hook)
+
+    def _push(self, context: Context, status: dict[str, Any], wait: BatchWait) -> bool:
+        try:
+            patiently(partial(context["ti"].xcom_push, key="status", value=status), clock=self._clock)
+        except Exception as error:  # noqa: BLE001 - Airflow's API is away, in words of its own
+            wait.record_failure(TransientError(f"Airflow cannot keep the result now ({type(error).__name__})."))
+            return False
+        return True

@@ -15,7 +15,7 @@ from airflow_provider_emailverify.steps.records import PLAN, PurchaseRecords
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-    from airflow_provider_emailverify.steps.submission import BatchNames
+    from airflow_provider_emailverify.steps.names import BatchNames
 
 _CLEAR = "Clear the task. If Airflow asks whether to keep its state, keep it."
 _WHY = {
@@ -109,7 +109,8 @@ class Repair:
         return SubmissionUnknownError(f"{self.describe(number)}: accepted, but its id was not recorded.").with_steps(
             f"{self.describe(number)}: it was accepted and is paid for. Its id is",
             f"   {batch_id}",
-            *_sentences(f"It was not recorded: {error}"),
+            "It was not recorded, because:",
+            *error.lines,
             *self._write(
                 f"Set {self._records.where(number)}", "to that id, a JSON string.", first=1, may_resubmit=False
             ),
@@ -175,8 +176,3 @@ class Repair:
             f"{first + 1}. {_CLEAR}",
             *([f"Or set {resubmit}, clear the task, and risk paying twice."] if may_resubmit else []),
         ]
-
-
-def _sentences(text: str) -> list[str]:
-    """Return a text in lines of a sentence each."""
-    return text.replace(". ", ".\n").splitlines()

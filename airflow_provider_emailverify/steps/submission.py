@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.lists.cleaning import AddressList
     from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.steps.names import BatchNames
 
 # The turn is acquired before a batch is written down, and attempts are repeated by who writes it down.
 _TURN_IS_TAKEN = CallPolicy(attempts=1, wait_for_turn=False)
@@ -37,28 +36,6 @@ _SETTLED_AFTER_SECONDS = 600.0
 log = logging.getLogger(__name__)
 
 OnUnknown = Literal["fail", "resubmit"]
-
-
-class BatchNames:
-    """
-    Name the batches of one task instance: the same in every try, and in no other run.
-
-    :param dag_id: the Dag.
-    :param run_id: its run.
-    :param task_id: the task.
-    :param map_index: the instance of a mapped task; -1 if it is none.
-    :ivar stem: what all of them begin with.
-    """
-
-    def __init__(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> None:
-        identity = "\0".join((dag_id, run_id, task_id, str(map_index)))
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
-        # What a vendor takes for a name is not documented, so it is short and plain.
-        self.stem = "-".join([*(re.sub(r"[^A-Za-z0-9_.-]", "_", part)[:40] for part in (dag_id, task_id)), digest])
-
-    def __getitem__(self, number: int) -> str:
-        """Return the name of a batch, counted from 1."""
-        return f"{self.stem}-{number:05d}"
 
 
 class Submission:

@@ -72,6 +72,11 @@ class BatchWait:
         }
 
     @property
+    def started_at(self) -> float | None:
+        """When the wait began, in seconds since 1970; None before the first poll."""
+        return self.notes["started"]  # type: ignore[no-any-return]
+
+    @property
     def outage(self) -> float:
         """Seconds since the first of the answers that were of no use; 0 if the last one was."""
         return 0.0 if self._failing_since is None else self._clock.monotonic() - self._failing_since
@@ -94,7 +99,7 @@ class BatchWait:
         if self.pause:
             return None
         if self.max_outage is not None and self._clock.monotonic() < self._not_before:
-            self._give_up(f"{hook.about(self.batch_id)}: the vendor wants to be left alone for longer than that.")
+            self._give_up(TransientError(f"{hook.about(self.batch_id)}: the vendor wants to be left alone for longer."))
         about = hook.about(self.batch_id)
         if self._started is None:
             self._started = self._clock.monotonic()
@@ -102,7 +107,7 @@ class BatchWait:
         try:
             status = self._answer(hook)
         except EmailVerifyError as error:
-            log.info("%s: waited %.0f s, in vain: %s.", about, self._waited, type(error).__name__)
+            log.info("%s: waited %.0f s, then failed: %s.", about, self._waited, type(error).__name__)
             raise
         if status is not None:
             log.info("%s: waited %.0f s; it is ready.", about, self._waited)
@@ -110,7 +115,7 @@ class BatchWait:
 
     def record_failure(self, error: TransientError) -> None:
         """
-        Count an answer of no use against the budget.
+        Count a failed poll against the budget.
 
         :param error: what there was in place of an answer.
         :raises VendorOutageError: the budget is used up.
@@ -121,13 +126,21 @@ class BatchWait:
             self._failing_since = now
         self._not_before = now + (error.retry_after or 0.0)
         if self.max_outage is not None and self.outage >= self.max_outage:
-            self._give_up(str(error))
+            self._give_up(error)
         log.log(logging.WARNING if is_first else logging.DEBUG, "%s Asking again later.", error)
 
-    def _give_up(self, problem: str) -> NoReturn:
-        raise VendorOutageError(
-            f"{problem} No useful answer for {self.outage:.0f} s, and max_outage is {self.max_outage:g} s. When the "
-            "vendor is back, clear the task: the batch goes on without us."
+    def _give_up(self, last: TransientError) -> NoReturn:
+        what = (
+            f"Batch {self.batch_id!r}: no useful answer for {self.outage:.0f} s, and max_outage is "
+            f"{self.max_outage:g} s."
+        )
+        raise VendorOutageError(what).with_steps(
+            what,
+            "This is what came last:",
+            *last.lines,
+            "The batch goes on at the vendor. Nothing is lost, and nothing is paid for again.",
+            "1. Wait until the vendor answers, or mend what the lines above say.",
+            "2. Clear this task.",
         ) from None
 
     @property
@@ -166,4 +179,4 @@ class BatchWait:
         self._last_word = status.vendor_status
         log.info("Batch %r at %s is %s (%r).", self.batch_id, status.vendor, status.state, status.vendor_status)
         if not status.known:
-            log.warning("%r is no documented status; waiting on.", status.vendor_status)
+            log.warning("%r is not a documented status. Waiting on.", status.vendor_status)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_emailverify.exceptions import BatchFailedError, BatchNotFoundError, EmailVerifyError
+from airflow_provider_emailverify.batches import read_batch_id
+from airflow_provider_emailverify.exceptions import (
+    BatchFailedError,
+    BatchNotFoundError,
+    EmailVerifyError,
+    InvalidRequestError,
+)
+from airflow_provider_emailverify.steps.arguments import read_seconds
 from airflow_provider_emailverify.steps.poller import poller_of
 from airflow_provider_emailverify.steps.state import ToldBatches
 from airflow_provider_emailverify.steps.waiting import BatchWait
@@ -50,7 +57,7 @@ class EmailVerifyBatchEventTrigger(BaseEventTrigger):
         super().__init__()  # type: ignore[no-untyped-call]
         self.conn_id = conn_id
         self.variable = variable
-        self.poll_interval = poll_interval
+        self.poll_interval = read_seconds("poll_interval", poll_interval)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and its arguments, primitives only."""
@@ -95,6 +102,14 @@ class EmailVerifyBatchEventTrigger(BaseEventTrigger):
         except EmailVerifyError as error:
             log.warning("%s Asking again in %g s.", error, self.poll_interval)
             await asyncio.sleep(self.poll_interval)
+        except Exception as error:  # noqa: BLE001 - a fault that one batch brings to light ends no other's wait
+            log.warning(
+                "Batch %r cannot be asked for (%s). Asking again in %g s.",
+                batch_id,
+                type(error).__name__,
+                self.poll_interval,
+            )
+            await asyncio.sleep(self.poll_interval)
         return None
 
     async def _listed(self, before: Collection[str]) -> set[str]:
@@ -105,7 +120,15 @@ class EmailVerifyBatchEventTrigger(BaseEventTrigger):
         except Exception as error:  # noqa: BLE001 - Airflow's API is down, or the Variable is no JSON
             log.warning("Variable %r cannot be read now (%s).", self.variable, type(error).__name__)
             return set(before)
-        if isinstance(ids, list) and all(isinstance(batch_id, str) for batch_id in ids):
-            return set(ids)
-        log.warning('Variable %r is no JSON list of batch ids, such as ["b-1", "b-2"].', self.variable)
+        if isinstance(ids, list):
+            return {batch_id for value in ids if (batch_id := self._read_id(value))}
+        log.warning('Variable %r must be a JSON list of batch ids, such as ["b-1", "b-2"].', self.variable)
         return set(before)
+
+    def _read_id(self, value: Any) -> str:
+        """Return a batch id of the Variable; "" for what cannot be one."""
+        try:
+            return read_batch_id(value)
+        except InvalidRequestError as error:
+            log.warning("Variable %r: %s It is left out.", self.variable, error)
+            return ""

@@ -31,7 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "task_errors": set(),
     "links": {"hooks", "batches"},
     "triggers": {"steps", "batches"},
-    "sensors": {"triggers", "steps", "hooks", "links", "task_errors", "batches"},
+    "sensors": {"triggers", "steps", "hooks", "http", "links", "task_errors", "batches"},
     "operators": {"steps", "hooks", "lists", "results", "storage", "http", "links", "task_errors", "batches"},
     "task_groups": {"operators", "sensors"},
     "sandbox": set(),

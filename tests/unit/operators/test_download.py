@@ -142,7 +142,7 @@ def test_the_outlets_events_carry_the_summary(vendors: SandboxServer, tmp_path: 
         ({"split_by_verdict": True}, "set output_format to csv, jsonl or parquet"),
         ({"report": True}, "set output_format to csv, jsonl or parquet"),
         ({"keep_vendor_file": True}, "set output_format to csv, jsonl or parquet"),
-        ({"batch_id": ""}, "batch id is empty"),
+        ({"batch_id": ""}, "batch_id is empty"),
         ({"destination": ""}, "destination is empty"),
     ],
 )

@@ -16,7 +16,7 @@ from airflow_provider_emailverify.exceptions import RateLimitedError, StorageErr
 from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOperator
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
-from airflow_provider_emailverify.steps.submission import BatchNames
+from airflow_provider_emailverify.steps.names import BatchNames
 from tests.clock import Clock
 from tests.conftest import AWKWARD_KEY
 from tests.submit_task import EMAILS, Task, Ti, sent, submissions

@@ -67,7 +67,7 @@ def test_an_unknown_word_means_not_yet_and_is_said_once(
     assert [record.getMessage() for record in caplog.records] == [
         "Cliova (connection 'cliova_default'), batch 'b': waiting until it is ready.",
         "Batch 'b' at cliova is running ('PONDERING').",
-        "'PONDERING' is no documented status; waiting on.",
+        "'PONDERING' is not a documented status. Waiting on.",
     ]
 
 
@@ -81,8 +81,9 @@ def test_an_outage_ends_the_wait_when_it_has_lasted_too_long(
     clock.now = 99
     assert wait.ask(hook) is None
     clock.now = 101
-    with pytest.raises(VendorOutageError, match=r"answered 500.*No useful answer for 101 s, and max_outage is 100 s"):
+    with pytest.raises(VendorOutageError, match="no useful answer for 101 s, and max_outage is 100 s") as caught:
         wait.ask(hook)
+    assert "answered 500" in "".join(caught.value.steps)
 
 
 def test_one_useful_answer_starts_the_budget_anew(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock) -> None:
@@ -136,8 +137,9 @@ def test_a_pause_beyond_the_budget_ends_with_the_budget(
     assert wait.ask(hook) is None
     assert 3590 < wait.pause <= 3600
     clock.now = 3601
-    with pytest.raises(VendorOutageError, match=r"wants to be left alone.*max_outage is 3600 s"):
+    with pytest.raises(VendorOutageError, match="max_outage is 3600 s") as caught:
         wait.ask(hook)
+    assert "wants to be left alone for longer" in "".join(caught.value.steps)
     assert sandbox.ledger.count("cliova", "status") == 1
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
 
@@ -37,6 +40,34 @@ def test_it_survives_being_stored() -> None:
 
     assert again.serialize() == (path, arguments)
     assert all(value is None or isinstance(value, str | int | float | bool) for value in arguments.values())
+
+
+@pytest.mark.parametrize("seconds", [5, "5", timedelta(seconds=5)])
+def test_times_are_numbers_texts_or_timedeltas(seconds: Any) -> None:
+    arguments = EmailVerifyBatchTrigger("c", "b", poll_interval=seconds, max_outage=seconds).serialize()[1]
+
+    assert (arguments["poll_interval"], arguments["max_outage"]) == (5.0, 5.0)
+
+
+@pytest.mark.parametrize("seconds", ["soon", -1, True, float("nan")])
+@pytest.mark.parametrize("name", ["poll_interval", "max_outage"])
+def test_other_times_are_refused_with_words(name: str, seconds: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=f"{name} must be seconds"):
+        EmailVerifyBatchTrigger("c", "b", **{name: seconds})
+
+
+def test_a_trigger_that_an_older_version_has_stored_still_works(conn_id: str) -> None:
+    stored = {"conn_id": conn_id, "batch_id": "b", "poll_interval": 0.01, "max_outage": None}
+
+    assert event_of(EmailVerifyBatchTrigger(**stored))["status"]["state"] == "ready"
+
+
+def test_a_wait_is_counted_from_its_beginning(conn_id: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "airflow_provider_emailverify"):
+        event_of(EmailVerifyBatchTrigger(conn_id, "b", 0.01, started=time.time() - 3600))
+
+    (said,) = [message for message in caplog.messages if "it is ready" in message]
+    assert re.search(r"waited 360\d s; it is ready", said)
 
 
 def test_it_fires_when_the_batch_is_ready(conn_id: str) -> None:
@@ -66,7 +97,8 @@ def test_it_fires_when_waiting_has_become_pointless(
     event = event_of(EmailVerifyBatchTrigger(conn_id, "b", 0.01, max_outage=max_outage))
 
     assert event["error"]["type"] == name
-    assert "batch 'b'" in event["error"]["message"]
+    assert "batch 'b'" in event["error"]["message"].lower()
+    assert json.loads(json.dumps(event)) == event
 
 
 def test_a_connection_that_is_gone_is_an_event_too() -> None:

@@ -7,10 +7,12 @@ import importlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from airflow_provider_emailverify.hooks.cliova import CliovaHook
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.triggers import event
 
@@ -161,7 +163,7 @@ def test_a_wrong_key_is_asked_with_again(conn_id: str, sandbox: SandboxServer, l
     assert events_within(1.5, trigger(conn_id)) == ["a"]
 
 
-@pytest.mark.parametrize("value", ["no JSON", '{"a": 1}', "[1]", "null"])
+@pytest.mark.parametrize("value", ["no JSON", '{"a": 1}', '"a"', "null"])
 def test_a_variable_that_is_no_list_ends_nothing(
     conn_id: str, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, listed: Callable[..., None], value: str
 ) -> None:
@@ -173,3 +175,37 @@ def test_a_variable_that_is_no_list_ends_nothing(
 
 def test_a_missing_variable_is_an_empty_list(conn_id: str) -> None:
     assert events_within(0.2, trigger(conn_id)) == []
+
+
+@pytest.mark.parametrize("bad", ["null", "true", "1.5", '""', '" "', '{"id": "a"}', '["a"]', '"\\ud800"'])
+def test_an_id_that_is_none_is_left_out_and_ends_no_watch(
+    conn_id: str, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, bad: str
+) -> None:
+    for batch_id in ("a", "4711"):
+        sandbox.ledger.create_batch("cliova", [], batch_id=batch_id, ready_after=0)
+    monkeypatch.setenv("AIRFLOW_VAR_BATCHES", f'["a", {bad}, 4711]')
+
+    assert events_within(1, trigger(conn_id)) == ["4711", "a"]
+    assert "Variable 'batches': batch_id" in caplog.text
+    assert "It is left out." in caplog.text
+
+
+def test_a_batch_that_brings_a_fault_to_light_ends_no_other_wait(
+    conn_id: str, sandbox: SandboxServer, listed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for batch_id in ("a", "bad"):
+        sandbox.ledger.create_batch("cliova", [], batch_id=batch_id, ready_after=0)
+    listed("a", "bad")
+    ask = CliovaHook.get_batch_status
+
+    def get_batch_status(hook: CliovaHook, batch_id: str) -> Any:
+        return ask(hook, batch_id) if batch_id == "a" else 1 / 0  # as a vendor's hook with a fault would
+
+    monkeypatch.setattr(CliovaHook, "get_batch_status", get_batch_status)
+
+    assert events_within(1, trigger(conn_id)) == ["a"]
+
+
+@pytest.mark.parametrize("seconds", [60, "60", timedelta(minutes=1)])
+def test_the_interval_is_a_number_text_or_a_timedelta(seconds: Any) -> None:
+    assert event.EmailVerifyBatchEventTrigger("c", "v", seconds).serialize()[1]["poll_interval"] == 60.0

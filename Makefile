@@ -1,11 +1,12 @@
 # Everything sets itself up: `make demo` needs Python 3.11 or newer, make and a package index.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench e2e matrix clean
+.PHONY: help demo test fuzz lint types bench e2e matrix clean
 
 PYTHON ?=
 EMAILS ?= dags_examples/data/emails.csv
 PORT ?= 0
 ONLY ?=
+SECONDS ?= 600
 # A fresh environment is compiled once, not on every start.
 export PYTHONDONTWRITEBYTECODE :=
 bin := .venv/bin
@@ -18,6 +19,9 @@ demo: .venv/.ready ## Verify a list from end to end, in a sandbox of both vendor
 
 test: .venv/.ready ## Run the tests
 	@$(bin)/python -m pytest -n 2 --dist loadscope tests/unit tests/integration
+
+fuzz: .venv/.ready ## Feed readers and writers with hostile input for ten minutes (SECONDS=60)
+	@$(bin)/python -m tests.fuzz.run --seconds $(SECONDS)
 
 lint: .venv/.ready ## Check style and formatting
 	@$(bin)/ruff check .

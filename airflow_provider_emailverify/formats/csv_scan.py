@@ -88,7 +88,7 @@ class CsvScanner:
         """
         if self._head is None:
             self._count(self._begin())
-        if not self._size or self._header_line.startswith(b"<"):
+        if not self._size or self._header_line.lstrip().startswith(b"<"):
             raise not_csv(self._what)
         if self._needs_parser or self._in_quotes or self._held or self._head is None:
             return None
@@ -159,6 +159,7 @@ def scan_csv(file: BinaryIO, what: str) -> CsvScan:
     """
     if first_byte(file) in (b"", b"<"):
         raise not_csv(what)
+    file.seek(0)
     scanner = CsvScanner(what)
     for chunk in _chunks(file):
         scanner.feed(chunk)

@@ -7,14 +7,13 @@ Not a word of the content gets into an error: rows hold addresses, and what look
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, Literal, TypeVar, cast, get_args
+from typing import Any, BinaryIO, Literal, cast, get_args
 
 from airflow_provider_emailverify.exceptions import EmailVerifyError, InvalidSourceError, StorageError
 from airflow_provider_emailverify.formats.column_names import find_column, shown_names
@@ -27,9 +26,9 @@ from airflow_provider_emailverify.formats.text_file import (
     lines_of,
     unzipped,
 )
+from airflow_provider_emailverify.formats.watched_file import WatchedFile
 from airflow_provider_emailverify.storage.destination import open_source
 
-T = TypeVar("T")
 SourceFormat = Literal["csv", "jsonl", "parquet", "lines"]
 #: Values of the column, as they stand in the file; "" where there is none.
 Blocks = Iterator[list[str]]
@@ -196,7 +195,7 @@ def _parquet(file: BinaryIO, column: str) -> Blocks:
         raise InvalidSourceError(
             "Parquet needs pyarrow on the worker: pip install 'airflow-provider-emailverify[parquet]'."
         ) from None
-    watched = _Watched(file)
+    watched = WatchedFile(file)
     try:
         table = pq.ParquetFile(watched)
         names = table.schema_arrow.names
@@ -212,37 +211,6 @@ def _parquet(file: BinaryIO, column: str) -> Blocks:
         if watched.error is not None:
             raise watched.error from None  # the storage's, not pyarrow's
         raise InvalidSourceError("it is not a whole Parquet file, or its column does not hold text.") from None
-
-
-class _Watched(io.RawIOBase):
-    """A file that remembers what went wrong with it, while pyarrow reads it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self._file = file
-        self.error: Exception | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._try(self._file.read, size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._try(self._file.seek, offset, whence)
-
-    def tell(self) -> int:
-        return self._try(self._file.tell)
-
-    def _try(self, call: Callable[..., T], *arguments: int) -> T:
-        try:
-            return call(*arguments)
-        except Exception as error:
-            self.error = error
-            raise
 
 
 _TEXT: dict[str, Callable[[TextFile, str], Blocks]] = {"csv": _csv, "jsonl": _jsonl, "lines": _lines}

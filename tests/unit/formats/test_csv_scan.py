@@ -148,7 +148,7 @@ def test_what_is_no_csv_file(content: bytes) -> None:
         scan(content)
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", b"Not available", b"oops\n"])
+@pytest.mark.parametrize("content", [b"", b"<html>", b" \t<a@b>,c\n", b"Not available", b"oops\n"])
 def test_what_arrives_and_is_no_csv_file(content: bytes) -> None:
     with pytest.raises(UnexpectedResponseError, match="it: expected a CSV file"):
         scan_in_pieces(content, 3)

@@ -143,6 +143,11 @@ def test_the_rows_of_several_paths_are_counted_together(tmp_path: Path) -> None:
         ("b.jsonl", b'{"email": "support@proofy.io"}\n'),
         ("b.jsonl", b'{"email": "support@proofy.io", \n'),
         ("b.jsonl", b"[1]\n"),
+        ("b.jsonl", b'{"email": "support@proofy.io", "verdict": ["risky"]}\n'),
+        ("b.jsonl", b"[" * 100_000),
+        ("b.csv", b'email,verdict\n"support@proofy.io,risky\n'),
+        ("b.csv", b"email,verdict\nsupport@proofy.io\n"),
+        ("b.csv", b""),
         ("b.parquet", b"PAR1"),
     ],
 )

@@ -38,13 +38,13 @@ def _proxy_problem(adapter: Any, request: requests.PreparedRequest, settings: An
     proxy = select_proxy(str(request.url), settings["proxies"])
     if not proxy:
         return ""
+    place = _variable("https_proxy", "all_proxy") or "the system's settings"
     try:
         adapter.get_connection_with_tls_context(request, True, proxies=settings["proxies"])
         _require_name(proxy if "://" in proxy else f"http://{proxy}")
+    except requests.exceptions.InvalidSchema:  # what requests raises where PySocks is missing
+        return f"{place} names a SOCKS proxy, and PySocks is not installed. Install requests[socks]."
     except _CANNOT_BE_SENT:
-        place = _variable("https_proxy", "all_proxy") or "the system's settings"
-        if proxy.lower().startswith("socks"):
-            return f"{place} names a SOCKS proxy, and PySocks is not installed. Install requests[socks]."
         return f"{place} names no proxy that can be used. Write it as http://host:port, or remove it."
     return ""
 

@@ -89,14 +89,14 @@ def test_polls_submissions_and_downloads_of_a_process_share_one_limit(
     conn_id = connect("proofy", strict_vendor.proofy_url, requests_per_minute=10)
     submitter, waiter, downloader = (EmailVerifyHook.get_hook(conn_id) for _ in range(3))
 
-    while clock.now < 3600:
+    while clock.now < 1200:
         submitter.submit_batch(["a@example.com"])
         waiter.get_batch_status("b")
         land(downloader, "b", Destination(f"{tmp_path}/results.json"), ResultOptions())
 
     times = [request.at for request in strict_vendor.ledger.requests()]
     assert most_in_a_minute(times) == 10
-    assert len(times) >= 0.98 * 10 * 60
+    assert len(times) >= 0.98 * 10 * 20
 
 
 URL = "https://vendor.example/v1"

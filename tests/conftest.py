@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import shutil
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ import pytest
 
 from airflow_provider_emailverify.http import rate_limit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from tests.certificates import make_certificates
 from tests.clock import Clock
 from tests.raw_server import RawServer
 
@@ -48,6 +50,12 @@ def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
     sandbox_server.faults.clear()
     sandbox_server.ledger.reset()
     return sandbox_server
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """The certificate of an authority, and what a server on this machine speaks TLS by, also as vendor.example."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(autouse=True)

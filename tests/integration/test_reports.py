@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_emailverify.redaction import renderings
-from tests.certificates import make_certificates
 from tests.conftest import AWKWARD_KEY
 from tests.raw_server import Behaviour, ConnectProxy, RawServer, reset, respond
 
@@ -58,9 +59,9 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RawServer]]:
+def servers(certificates: tuple[Path, ssl.SSLContext]) -> Iterator[dict[str, RawServer]]:
     """A server for each behaviour and each way to it."""
-    _, tls = make_certificates(tmp_path_factory.mktemp("certificates"))
+    _, tls = certificates
     with ExitStack() as stack:
         servers = {}
         for way in WAYS:
@@ -71,7 +72,11 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RawS
 
 
 @pytest.fixture(scope="module")
-def seen(servers: dict[str, RawServer], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def seen(
+    servers: dict[str, RawServer],
+    certificates: tuple[Path, ssl.SSLContext],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
     """What is seen of the calls of both vendors, by place."""
     home = tmp_path_factory.mktemp("watched")
     connections = {}
@@ -90,7 +95,7 @@ def seen(servers: dict[str, RawServer], tmp_path_factory: pytest.TempPathFactory
             },
             "ADDRESSES": json.dumps(ADDRESSES),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
-            "REQUESTS_CA_BUNDLE": str(next(tmp_path_factory.getbasetemp().rglob("authority.pem"))),
+            "REQUESTS_CA_BUNDLE": str(certificates[0]),
             "HTTPS_PROXY": proxy.url,
         }
         command = [sys.executable, "-m", "tests.integration.watched_calls", str(home / "seen.json"), *connections]

@@ -164,9 +164,9 @@ def test_a_batch_id_is_one_segment_whatever_it_holds(
 def test_an_empty_batch_id_is_refused_before_any_request(
     hook: EmailVerifyHook, sandbox: SandboxServer, tmp_path: Path, batch_id: Any
 ) -> None:
-    with pytest.raises(InvalidRequestError, match="batch.id"):
+    with pytest.raises(InvalidRequestError, match=r"batch.id"):
         hook.get_batch_status(batch_id)
-    with pytest.raises(InvalidRequestError, match="batch.id"):
+    with pytest.raises(InvalidRequestError, match=r"batch.id"):
         save(hook, batch_id, tmp_path)
     assert sandbox.ledger.count() == 0
 

@@ -106,6 +106,8 @@ class Findings:
         for given, verdict in self._exact.items():
             self._loose.setdefault(loosen(given), set()).add(verdict)
         self._reasons = reasons or {}
+        # With all its separators. What is longer is a sentence, and often another one in each row.
+        self._longest_reason = 2 * max(map(len, self._reasons), default=0)
 
     def make(self, word: Any, reason: Any = None, **said: Any) -> Finding:
         """
@@ -120,7 +122,8 @@ class Findings:
         verdict, implied = self._verdict(status) if status else (None, None)
         if verdict is None:
             return Finding(verdict=Verdict.UNKNOWN, reason=Reason.OTHER, vendor_status=status, known=False, **flags)
-        told = self._reasons.get(loosen(_word(reason) or ""))
+        said_reason = _word(reason) or ""
+        told = self._reasons.get(loosen(said_reason)) if len(said_reason) <= self._longest_reason else None
         return Finding(
             verdict=verdict, reason=told or implied or _explain(verdict, flags), vendor_status=status, **flags
         )

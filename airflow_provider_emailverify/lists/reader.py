@@ -28,6 +28,7 @@ from airflow_provider_emailverify.formats.text_file import (
 )
 from airflow_provider_emailverify.formats.watched_file import WatchedFile
 from airflow_provider_emailverify.storage.destination import open_source
+from airflow_provider_emailverify.storage.uris import check_source, shown
 
 SourceFormat = Literal["csv", "jsonl", "parquet", "lines"]
 #: Values of the column, as they stand in the file; "" where there is none.
@@ -67,6 +68,7 @@ def read_column(uri: str, column: str, source_format: str | None = None, encodin
     :raises InvalidSourceError: the file is not what it should be.
     :raises StorageError: the storage refused it.
     """
+    check_source(uri)
     kind = _format_of(uri, source_format)
     try:
         with open_source(uri) as file:
@@ -76,17 +78,17 @@ def read_column(uri: str, column: str, source_format: str | None = None, encodin
                 yield from _TEXT[kind](TextFile(unzipped(file), encoding), column)
     except FaultyTextError as fault:
         advice = next(words for kind_of_fault, words in _ADVICE if isinstance(fault, kind_of_fault))
-        raise InvalidSourceError(f"Source {uri}: it {fault.problem}; {advice}.") from None
+        raise InvalidSourceError(f"Source {shown(uri)}: it {fault.problem}; {advice}.") from None
     except InvalidSourceError as error:
-        raise InvalidSourceError(f"Source {uri}: {error}") from None
+        raise InvalidSourceError(f"Source {shown(uri)}: {error}") from None
     except EmailVerifyError:
         raise
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InvalidSourceError(f"Source {uri}: its gzip stream is cut or damaged; write it again.") from None
+        raise InvalidSourceError(f"Source {shown(uri)}: its gzip stream is cut or damaged; write it again.") from None
     except Exception as error:
         # Every storage raises errors of its own; they speak of buckets, paths and permissions.
         raise StorageError(
-            f"Source {uri}: {type(error).__name__}: {error}. Check the path and the connection."
+            f"Source {shown(uri)}: {type(error).__name__}: {error}. Check the path and the connection."
         ) from error
 
 
@@ -98,7 +100,7 @@ def _format_of(uri: str, given: str | None) -> SourceFormat:
     name = PurePosixPath(uri.strip().lower().removesuffix(".gz"))
     if name.suffix not in _FORMATS:
         raise InvalidSourceError(
-            f"Source {uri}: its name does not end in a format's name; set source_format to one of "
+            f"Source {shown(uri)}: its name does not end in a format's name; set source_format to one of "
             f"{', '.join(get_args(SourceFormat))}."
         )
     return _FORMATS[name.suffix]

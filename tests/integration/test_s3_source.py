@@ -120,7 +120,7 @@ def test_only_a_part_of_an_object_is_in_memory(object_store: tuple[str, Any], bu
 
 
 def test_an_object_that_is_not_there_is_an_error_of_the_storage(bucket: str) -> None:
-    with pytest.raises(StorageError, match=r"nothing\.csv: FileNotFoundError"):
+    with pytest.raises(StorageError, match=r"nothing\.csv': FileNotFoundError"):
         read(f"{bucket}/nothing.csv")
 
 

@@ -247,8 +247,25 @@ def test_a_file_that_cannot_be_read_is_refused_without_a_word_of_its_content(
 
 
 def test_a_file_that_is_not_there_is_an_error_of_the_storage(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"list\.csv: FileNotFoundError"):
+    with pytest.raises(StorageError, match=r"list\.csv': FileNotFoundError"):
         read(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    "uri", ["file:///data/secret::list.csv", "s3://bucket/list.csv?secret", "file:///data/", "", 3]
+)
+def test_a_uri_that_somebody_would_read_as_another_is_refused(uri: Any) -> None:
+    with pytest.raises(InvalidSourceError, match=r"^The source ") as caught:
+        list(read_column(uri, "email"))
+
+    assert "?secret" not in str(caught.value)
+
+
+def test_a_password_in_a_uri_is_not_shown() -> None:
+    with pytest.raises(InvalidSourceError, match=r"Source 's3://…@bucket/list.dat': its name does not end") as caught:
+        list(read_column("s3://user:secret@bucket/list.dat", "email"))
+
+    assert "secret" not in str(caught.value)
 
 
 def test_a_storage_connection_that_is_not_there_is_an_error_of_the_storage() -> None:

@@ -23,6 +23,7 @@ def verify_emails(
     sources: Sequence[str] | XComArg | None = None,
     conn_id: str | XComArg,
     destination: str | XComArg,
+    ledger: str | XComArg | None = None,
     submit: Mapping[str, Any] | None = None,
     wait: Mapping[str, Any] | None = None,
     download: Mapping[str, Any] | None = None,
@@ -34,11 +35,12 @@ def verify_emails(
     Adds a task group to the Dag: ``submit``; for each batch ``batch.wait`` and ``batch.download``, so that a batch is
     landed as soon as it is ready; and ``paths``, which returns the paths as a list. A list without addresses ends in
     an empty one. The result is an ``XComArg``: hand it to a task, or expand over it. With ``split_by_verdict`` the list
-    holds dicts of paths.
+    holds dicts of paths. Dependencies on the result are dependencies on the group: in ``x >> verify_emails(…) >> y``
+    the list is submitted after ``x``, and ``y`` comes after the last batch.
 
-    All arguments may be templates or the output of other tasks. What they do is told at the operators: those below
-    are common to all, and each mapping holds further arguments for one, ``BaseOperator``'s included, such as
-    ``wait={"deferrable": True, "timeout": 86400}``.
+    All arguments may be templates or the output of other tasks. The arguments below are common to all tasks. Each
+    mapping holds further arguments for one of them, ``BaseOperator``'s included, such as
+    ``wait={"deferrable": True, "timeout": 86400}``; see the operators.
 
     :param group_id: the name of the task group.
     :param source: the file with the addresses.
@@ -46,6 +48,8 @@ def verify_emails(
         over them, and a task ``batches`` joins their batch ids. An address that stands in two files is submitted twice.
     :param conn_id: the Airflow connection; its type names the vendor.
     :param destination: the folder for the results. It ends in a slash, for there may be many batches.
+    :param ledger: the folder for the records of what was submitted. With it a second try goes on where the first one
+        ended on every supported Airflow, whatever Airflow keeps.
     :param submit: arguments for :class:`~.operators.submit.EmailVerifySubmitOperator`, such as ``email_column``.
     :param wait: arguments for :class:`~.sensors.batch.EmailVerifyBatchSensor`, such as ``deferrable``.
     :param download: arguments for :class:`~.operators.download.EmailVerifyDownloadOperator`, such as
@@ -61,10 +65,11 @@ def verify_emails(
             f"verify_emails: destination {destination!r} is one file, and there may be many batches; end it in a slash."
         )
     connection: Any = {"conn_id": conn_id}
+    kept: Any = {} if ledger is None else {"ledger": ledger}
 
     @task_group(group_id="batch")
     def batch(batch_id: Any) -> Any:
-        ready = EmailVerifyBatchSensor(task_id="wait", batch_id=batch_id, **connection, **(wait or {}))
+        ready = EmailVerifyBatchSensor(task_id="wait", batch_id=batch_id, **{**connection, **kept, **(wait or {})})
         place: Any = {"batch_id": ready.output, "destination": destination}
         return EmailVerifyDownloadOperator(task_id="download", **place, **connection, **(download or {})).output
 
@@ -82,7 +87,7 @@ def verify_emails(
         if next(group.iter_mapped_task_groups(), None) is not None:
             # Airflow takes such a Dag, runs submit, and fails what comes after it.
             raise ValueError("verify_emails cannot stand in a mapped task group; give it sources=[…] instead.")
-        options: Any = {"task_id": "submit", **connection, **(submit or {})}
+        options: Any = {"task_id": "submit", **connection, **kept, **(submit or {})}
         if sources is None:
             batch_ids: Any = EmailVerifySubmitOperator(source=cast("str", source), **options).output
         else:

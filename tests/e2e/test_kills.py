@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 
 import psutil
@@ -21,13 +22,13 @@ from datetime import timedelta
 from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOperator
 
-def submit(dag_id, **arguments):
+def submit(dag_id, retries=1, **arguments):
     with DAG(dag_id, schedule=None):
         EmailVerifySubmitOperator(
             task_id="submit",
             source="file://{folder}/list.txt",
             batch_size=2,
-            retries=1,
+            retries=retries,
             retry_delay=timedelta(seconds=0),
             **arguments,
         )
@@ -35,6 +36,8 @@ def submit(dag_id, **arguments):
 submit("cautious", conn_id="cliova_fast")
 submit("bold", conn_id="cliova_fast", on_unknown_submission="resubmit")
 submit("slow", conn_id="cliova_slow")
+submit("ledger", conn_id="cliova_fast", ledger="file://{folder}/ledger/")
+submit("checking", conn_id="proofy_fast", retries=0)
 submit("cancelling", conn_id="proofy_slow", check_credits=False, cancel_on_kill=True)
 """
 
@@ -55,7 +58,12 @@ def deployment(vendors: SandboxServer, tmp_path_factory: pytest.TempPathFactory)
     proofy = {"conn_type": "proofy", "host": vendors.proofy_url, "password": "sandbox-key"}
     # Between two batches, the slow ones wait for as long as a test needs to kill them.
     slowly = {"extra": {"requests_per_minute": 2.5}}
-    connections = {"cliova_fast": cliova, "cliova_slow": cliova | slowly, "proofy_slow": proofy | slowly}
+    connections = {
+        "cliova_fast": cliova,
+        "cliova_slow": cliova | slowly,
+        "proofy_fast": proofy,
+        "proofy_slow": proofy | slowly,
+    }
     with Deployment(folder, {"dags": DAGS.replace("{folder}", str(folder))}, connections) as running:
         yield running
 
@@ -103,7 +111,7 @@ def test_the_next_try_goes_on_after_the_last_recorded_batch(
     vendors: SandboxServer, airflow: Deployment, until: Callable[..., None], kill: Callable[[Deployment, str], None]
 ) -> None:
     run_id = airflow.trigger("slow")
-    until(run_id, lambda: isinstance(airflow.states(run_id).get("emailverify_batch_00002"), str))
+    until(run_id, lambda: "id" in airflow.states(run_id).get("emailverify_batch_00002", {}))
     kill(airflow, run_id)
 
     airflow.wait_for_state(run_id, "submit", "success", tries=2)
@@ -126,7 +134,7 @@ def test_a_batch_that_was_on_its_way_is_not_sent_again_until_the_user_says_that_
     assert vendors.ledger.count(operation="submit") == 2
     assert "batch 2 of 3" in airflow.log(run_id)
 
-    airflow.set_state("cautious", run_id, "submit", "emailverify_batch_00002", None)
+    airflow.set_state("cautious", run_id, "submit", "emailverify_batch_00002", False)
     airflow.clear("cautious", run_id, "submit")
     airflow.wait_for_state(run_id, "submit", "success")
 
@@ -171,6 +179,50 @@ def test_only_the_batch_in_doubt_is_paid_twice_if_the_user_allows_it(
     assert airflow.xcom(run_id, "submit") == [first.batch_id, again.batch_id, last.batch_id]
 
 
+def test_a_task_whose_state_is_discarded_when_it_is_cleared_buys_nothing_without_a_ledger(
+    vendors: SandboxServer, airflow: Deployment
+) -> None:
+    run_id = airflow.trigger("cautious")
+    airflow.wait_for_state(run_id, "submit", "success", tries=1)
+    for key in airflow.states(run_id):
+        airflow.set_state("cautious", run_id, "submit", key, None)
+
+    airflow.clear("cautious", run_id, "submit")
+    airflow.wait_for_state(run_id, "submit", "failed", tries=2)
+
+    assert_each_was_paid_once(vendors)
+    assert "2. If there are none, set this task's state key 'emailverify_plan'" in airflow.log(run_id)
+
+
+def test_a_task_whose_state_is_discarded_goes_on_with_its_ledger(vendors: SandboxServer, airflow: Deployment) -> None:
+    run_id = airflow.trigger("ledger")
+    airflow.wait_for_state(run_id, "submit", "success", tries=1)
+    before = airflow.xcom(run_id, "submit")
+    assert airflow.states(run_id) == {}
+
+    airflow.clear("ledger", run_id, "submit")
+    airflow.wait_for_state(run_id, "submit", "success", tries=2)
+
+    assert airflow.xcom(run_id, "submit") == before
+    assert_each_was_paid_once(vendors)
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.6, 1.0, 1.5])
+def test_a_task_that_a_user_kills_early_buys_no_further_batch(
+    vendors: SandboxServer, airflow: Deployment, until: Callable[..., None], moment: float
+) -> None:
+    """While the credits are asked for, which takes long, and before."""
+    vendors.faults.add(operation="credits", kind="slow", size=1, interval=0.2)
+    run_id = airflow.trigger("checking")
+    until(run_id, lambda: airflow.task(run_id, "submit").get("pid"))
+    time.sleep(moment)
+
+    os.kill(airflow.task(run_id, "submit")["pid"], signal.SIGTERM)
+
+    airflow.wait_for_state(run_id, "submit", "failed")
+    assert submitted(vendors) == []
+
+
 def test_a_task_that_is_cleared_after_its_success_submits_nothing(vendors: SandboxServer, airflow: Deployment) -> None:
     run_id = airflow.trigger("cautious")
     airflow.wait_for_state(run_id, "submit", "success", tries=1)
@@ -187,11 +239,11 @@ def test_a_task_that_a_user_kills_cancels_what_it_submitted_and_stops(
     vendors: SandboxServer, airflow: Deployment, until: Callable[..., None]
 ) -> None:
     run_id = airflow.trigger("cancelling")
-    until(run_id, lambda: isinstance(airflow.states(run_id).get("emailverify_batch_00001"), str))
+    until(run_id, lambda: "id" in airflow.states(run_id).get("emailverify_batch_00001", {}))
 
     airflow.kill_by_user("cancelling", run_id, "submit")
 
-    until(run_id, lambda: isinstance(airflow.states(run_id)["emailverify_batch_00001"], dict))
+    until(run_id, lambda: "cancelled" in airflow.states(run_id)["emailverify_batch_00001"])
     assert {batch.state for batch in submitted(vendors)} == {"cancelled"}
     assert vendors.ledger.count(operation="submit") == len(submitted(vendors)) < 3
 

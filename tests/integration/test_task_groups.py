@@ -238,8 +238,17 @@ def test_every_argument_of_every_part_can_be_given() -> None:
             paths={"trigger_rule": "all_done"},
         )
 
+    assert dag.get_task("walk.submit").ledger is None
     assert dag.get_task("walk.submit").email_column == "mail"
     assert dag.get_task("walk.submit").pool == "vendor"
     assert dag.get_task("walk.batch.wait").timeout == 60
     assert dag.get_task("walk.batch.download").retries == 7
     assert dag.get_task("walk.paths").trigger_rule == "all_done"
+
+
+def test_a_ledger_is_for_all_tasks_that_keep_something() -> None:
+    with DAG("d", schedule=None) as dag:
+        verify_emails(source="a.csv", conn_id="proofy_default", destination="s3://b/", ledger="s3://b/ledger/")
+
+    for name in ("verify_emails.submit", "verify_emails.batch.wait"):
+        assert dag.get_task(name).ledger == "s3://b/ledger/"

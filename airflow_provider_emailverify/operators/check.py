@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError, ResultCheckError
+from airflow_provider_emailverify.limits import Limit, read_limit
 from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-#: A count of rows (int) or a share of them (float from 0 to 1); a str holds either, or a percentage.
-Limit = int | float | str
+#: A number of rows (int) or a share of them (float from 0 to 1); a str holds either, or a percentage.
+RowLimit = int | float | str
 
 
 class EmailVerifyCheckOperator(BaseOperator):
@@ -26,7 +29,8 @@ class EmailVerifyCheckOperator(BaseOperator):
 
     A limit is a number of rows (``int``) or a share of them (``float`` from 0 to 1, or ``"5%"``). Shares of
     ``max_undeliverable`` and ``max_unknown`` are of the rows received, those of ``max_missing`` and ``min_rows`` of the
-    rows expected. The return value is the figures that were looked at.
+    rows expected; they are compared exactly. At least one limit must be set. No rows at all are not good enough either,
+    unless none were expected. The return value is the figures that were looked at.
 
     :param result: the download's summary, such as ``download.output["summary"]``; or what it returned: a path in the
         schema (not the vendor's format), or the paths of each verdict, whose rows are then counted. (templated)
@@ -53,10 +57,10 @@ class EmailVerifyCheckOperator(BaseOperator):
         self,
         *,
         result: Any,
-        max_undeliverable: Limit | None = None,
-        max_unknown: Limit | None = None,
-        max_missing: Limit | None = None,
-        min_rows: Limit | None = None,
+        max_undeliverable: RowLimit | None = None,
+        max_unknown: RowLimit | None = None,
+        max_missing: RowLimit | None = None,
+        min_rows: RowLimit | None = None,
         expected_rows: int | str | None = None,
         soft_fail: bool = False,
         **kwargs: Any,
@@ -112,27 +116,41 @@ class EmailVerifyCheckOperator(BaseOperator):
             **{str(verdict): int(count) for verdict, count in summary["verdicts"].items()},
         }
 
+    def _limits(self) -> dict[str, Limit]:
+        """Return the limits that are set."""
+        names = ("max_undeliverable", "max_unknown", "max_missing", "min_rows")
+        limits = {name: read_limit(name, getattr(self, name)) for name in names}
+        found = {name: limit for name, limit in limits.items() if limit is not None}
+        if not found:
+            raise InvalidRequestError(f"No limit is set, so that everything would pass. Set one of {', '.join(names)}.")
+        return found
+
     def _problems(self, figures: Mapping[str, int | None]) -> list[str]:
-        problems = []
+        limits = self._limits()
         received, expected = figures["received"] or 0, figures["expected"]
+        problems = []
         for name, figure, whole in (
             ("max_undeliverable", "undeliverable", received),
             ("max_unknown", "unknown", received),
             ("max_missing", "missing", expected),
         ):
-            limit = getattr(self, name)
-            if limit not in (None, "") and (count := _known(name, figures[figure])) > _rows(name, limit, whole):
-                problems.append(f"{count:,}{_share(count, whole)} rows are {figure}, more than {name}={limit}")
-        if self.min_rows not in (None, "") and received < (least := _rows("min_rows", self.min_rows, expected)):
-            problems.append(f"{received:,} rows came, fewer than min_rows={self.min_rows} ({least:,.0f})")
+            if name in limits and (count := _known(name, figures[figure])) > _rows(name, limits[name], whole):
+                problems.append(f"{count:,}{_share(count, whole)} rows are {figure}, more than {name}={limits[name]}")
+        if "min_rows" in limits and received < (least := _rows("min_rows", limits["min_rows"], expected)):
+            problems.append(f"{received:,} rows came, fewer than min_rows={limits['min_rows']} ({ceil(least):,})")
+        if not received and not problems and expected != 0:
+            # Shares of nothing are kept by nothing.
+            problems.append(
+                f"no rows came, where {expected:,} were expected"
+                if expected
+                else "no rows came, and nothing tells how many were expected (set expected_rows, 0 for an empty list)"
+            )
         return problems
 
 
-def _rows(name: str, limit: Any, whole: int | None) -> float:
-    """Return a limit as a number of rows."""
-    if isinstance(limit, float) or (isinstance(limit, str) and not limit.strip().isdecimal()):
-        return _part(name, limit) * _known(name, whole)
-    return _whole(name, limit)
+def _rows(name: str, limit: Limit, whole: int | None) -> Fraction:
+    """Return a limit as a number of rows, a fraction of one where it is a share."""
+    return limit.count(_known(name, whole) if limit.is_share else 0)
 
 
 def _whole(name: str, value: Any) -> int:
@@ -143,17 +161,6 @@ def _whole(name: str, value: Any) -> int:
     if int(value) < 0:
         raise InvalidRequestError(f"{name} is a number of rows, 0 at least, not {value!r}.")
     return int(value)
-
-
-def _part(name: str, value: float | str) -> float:
-    text = str(value).strip()
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise InvalidRequestError(f"{name} is a number of rows, or a share of them from 0.0 to 1.0, not {value!r}.")
-    return share
 
 
 def _known(name: str, figure: int | None) -> int:

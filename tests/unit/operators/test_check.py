@@ -25,7 +25,6 @@ def check(result: Any = SUMMARY, **limits: Any) -> Any:
 @pytest.mark.parametrize(
     "limits",
     [
-        {},
         {"max_undeliverable": 20, "max_unknown": 15, "max_missing": 10, "min_rows": 100},
         {"max_undeliverable": 0.2, "max_unknown": 0.15, "max_missing": 0.1, "min_rows": 0.9},
         {"max_undeliverable": "20%", "max_unknown": "0.15", "max_missing": "10", "min_rows": "90 %"},
@@ -52,7 +51,7 @@ def test_results_within_the_limits_pass_with_their_figures(limits: dict[str, Any
         ({"max_missing": 9}, r"10 \(9\.1%\) rows are missing, more than max_missing=9"),
         ({"max_missing": 0.09}, "more than max_missing=0.09"),
         ({"min_rows": 101}, r"100 rows came, fewer than min_rows=101 \(101\)"),
-        ({"min_rows": 0.95}, r"100 rows came, fewer than min_rows=0\.95 \(104\)"),
+        ({"min_rows": 0.95}, r"100 rows came, fewer than min_rows=0\.95 \(105\)"),
         ({"max_unknown": 1, "min_rows": 200}, r"unknown, .*; 100 rows came, fewer"),
     ],
 )
@@ -73,14 +72,14 @@ def test_the_task_can_be_skipped_in_place_of_failing() -> None:
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"max_unknown": 1.5}, "a share of them from 0.0 to 1.0, not 1.5"),
+        ({"max_unknown": 1.5}, "a share from 0.0 to 1.0 or in percent, not 1.5"),
         ({"max_unknown": "150%"}, "not '150%'"),
         ({"max_unknown": "few"}, "not 'few'"),
         ({"max_unknown": True}, "not True"),
         ({"max_unknown": -1}, "not -1"),
         ({"max_unknown": [1]}, r"not \[1\]"),
         ({"max_unknown": float("nan")}, "not nan"),
-        ({"expected_rows": "many"}, "expected_rows is a number of rows, not 'many'"),
+        ({"expected_rows": "many", "min_rows": 1}, "expected_rows is a number of rows, not 'many'"),
     ],
 )
 @pytest.mark.parametrize("soft_fail", [True, False])
@@ -98,7 +97,53 @@ def test_a_limit_that_needs_the_expected_rows_does_not_pass_without_them(limit: 
 @pytest.mark.parametrize("result", [None, {}, 7, [], {"rows": 3, "media_type": "text/csv"}])
 def test_what_is_no_result_fails(result: Any) -> None:
     with pytest.raises(AirflowFailException, match=r"neither the summary .* nor their path"):
-        check(result)
+        check(result, min_rows=1)
+
+
+@pytest.mark.parametrize(
+    ("undeliverable", "limit", "is_within"),
+    [
+        (29, 0.29, True),  # as a binary fraction 0.29 is less than 29 of 100
+        (29, "0.29", True),
+        (29, "29%", True),
+        (30, 0.29, False),
+        (57, 0.57, True),
+        (58, "57.9 %", False),
+        (0, 0.0, True),
+        (100, 1.0, True),
+    ],
+)
+def test_a_share_is_compared_exactly(undeliverable: int, limit: Any, is_within: bool) -> None:
+    verdicts = {**dict.fromkeys(VERDICTS, 0), "undeliverable": undeliverable, "deliverable": 100 - undeliverable}
+    summary = {**SUMMARY, "expected": 100, "verdicts": verdicts}
+
+    if is_within:
+        assert check(summary, max_undeliverable=limit)
+    else:
+        with pytest.raises(AirflowFailException, match="undeliverable, more than"):
+            check(summary, max_undeliverable=limit)
+
+
+NOTHING = {"received": 0, "expected": None, "without_address": 0, "verdicts": dict.fromkeys(VERDICTS, 0), "rows": 0}
+
+
+@pytest.mark.parametrize("expected", [{"expected": 7}, {"expected": None}])
+@pytest.mark.parametrize("limits", [{"max_undeliverable": 0.3}, {"max_unknown": 5}])
+def test_no_rows_at_all_are_not_good_enough(expected: dict[str, Any], limits: dict[str, Any]) -> None:
+    with pytest.raises(AirflowFailException, match="no rows came"):
+        check({**NOTHING, **expected}, **limits)
+
+
+@pytest.mark.parametrize("said", [{"result": {**NOTHING, "expected": 0}}, {"result": NOTHING, "expected_rows": 0}])
+def test_a_list_that_had_no_addresses_is_good_enough(said: dict[str, Any]) -> None:
+    assert check(**said, max_undeliverable=0.3, max_missing=0)["received"] == 0
+
+
+@pytest.mark.parametrize("limits", [{}, {"max_unknown": None, "min_rows": ""}])
+@pytest.mark.parametrize("soft_fail", [True, False])
+def test_no_limit_at_all_is_an_error(limits: dict[str, Any], soft_fail: bool) -> None:
+    with pytest.raises(AirflowFailException, match="No limit is set"):
+        check(**limits, soft_fail=soft_fail)
 
 
 ROWS: list[Row] = [
@@ -113,7 +158,7 @@ def test_the_rows_of_a_path_are_counted(tmp_path: Path, result_format: str) -> N
     path = tmp_path / f"b.{result_format}"
     path.write_bytes(written(ROWS, result_format, tmp_path))
 
-    assert check(f"file://{path}") == {
+    assert check(f"file://{path}", min_rows=1) == {
         "received": 5,
         "expected": None,
         "missing": None,
@@ -131,7 +176,7 @@ def test_the_rows_of_several_paths_are_counted_together(tmp_path: Path) -> None:
         path.write_bytes(written(rows, "csv", tmp_path))
         paths[name] = f"file://{path}"
 
-    assert check(paths)["received"] == 5
+    assert check(paths, min_rows=1)["received"] == 5
 
 
 @pytest.mark.parametrize(
@@ -155,15 +200,15 @@ def test_a_file_of_something_else_fails_without_its_content(tmp_path: Path, name
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(AirflowFailException, match="holds no rows of the schema") as caught:
-        check(f"file://{tmp_path}/{name}")
+        check(f"file://{tmp_path}/{name}", min_rows=1)
     assert "proofy.io" not in str(caught.value)
 
 
 def test_a_missing_file_can_be_retried_and_another_kind_cannot(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"Cannot open file://.*b\.csv: FileNotFoundError"):
-        check(f"file://{tmp_path}/b.csv")
+        check(f"file://{tmp_path}/b.csv", min_rows=1)
     with pytest.raises(AirflowFailException, match=r"ends in \.csv, \.jsonl or \.parquet"):
-        check(f"file://{tmp_path}/b.json")
+        check(f"file://{tmp_path}/b.json", min_rows=1)
 
 
 def test_the_arguments_are_kept_as_they_are_given() -> None:

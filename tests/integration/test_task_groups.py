@@ -128,10 +128,10 @@ def test_a_list_comes_back_as_a_list_of_paths(
     assert sandbox.ledger.charged() == dict.fromkeys(emails, 1)
 
 
-def test_a_list_without_addresses_comes_back_as_an_empty_list(
+def test_a_list_without_rows_comes_back_as_an_empty_list(
     run_dag: Callable[..., Any], sandbox: SandboxServer, vendor: str, tmp_path: Path
 ) -> None:
-    write(tmp_path / "list.csv", ["none"])
+    write(tmp_path / "list.csv", [])
 
     outcomes = run_dag(HEAD + ONE_SOURCE.format(folder=tmp_path, vendor=vendor, batch_size=2), "one_source")
 

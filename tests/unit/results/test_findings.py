@@ -158,7 +158,7 @@ def test_the_users_words_are_matched_loosely_where_that_leaves_no_choice() -> No
     assert findings.make("soft bounce").known is False
 
 
-def test_a_number_is_a_word(recwarn: pytest.WarningsRecorder) -> None:
+def test_a_number_is_a_word() -> None:
     findings = Findings(proofy._WORDS, {"1": "deliverable", 2: "risky", "0.5": "unknown"})  # type: ignore[dict-item]
 
     assert findings.make(1).verdict is findings.make(1.0).verdict is findings.make("1").verdict is Verdict.DELIVERABLE

@@ -20,6 +20,7 @@ from airflow_provider_emailverify.exceptions import (
     UnsupportedOperationError,
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
+from airflow_provider_emailverify.http.retries import retrying
 from airflow_provider_emailverify.steps.kill_switch import KillSwitch
 from airflow_provider_emailverify.steps.names import BatchNames
 from airflow_provider_emailverify.steps.records import PLAN, PurchaseRecords, batch_key
@@ -73,7 +74,13 @@ class Vendor:
 
     def __init__(self, rng: random.Random, step: Callable[[], None], *, can_find: bool) -> None:
         self.accepted: dict[str, list[str]] = {}
-        self.client = SimpleNamespace(name="Vendor", policy=CallPolicy(), acquire_turn=lambda: None)
+        self.client = SimpleNamespace(
+            name="Vendor",
+            policy=CallPolicy(),
+            acquire_turn=lambda: None,
+            check_sendable=lambda: None,
+            retrying=lambda *errors: retrying(4, *errors),
+        )
         self._rng = rng
         self._step = step
         self._can_find = can_find

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-    from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.http.policy import Clock
     from airflow_provider_emailverify.steps.names import BatchNames
     from airflow_provider_emailverify.steps.records import PurchaseRecords
     from airflow_provider_emailverify.steps.submission import Submission

@@ -24,7 +24,7 @@ from airflow_provider_emailverify.batches import read_batch_id
 from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
-from airflow_provider_emailverify.steps.arguments import read_limit
+from airflow_provider_emailverify.steps.arguments import read_optional_seconds
 from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.state import WaitNotes, patiently
 from airflow_provider_emailverify.steps.waiting import BatchWait
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emailverify.batches import BatchStatus
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-    from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.http.policy import Clock
 
 # Airflow 2 has no class for a deferral that timed out, only these words of its scheduler.
 _TIMED_OUT = "Trigger/execution timeout"
@@ -117,7 +117,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
                 conn_id=self.conn_id,
                 batch_id=read_batch_id(self.batch_id),
                 poll_interval=self.poke_interval,
-                max_outage=None if self.silent_fail else read_limit("max_outage", self.max_outage),
+                max_outage=None if self.silent_fail else read_optional_seconds("max_outage", self.max_outage),
                 started=self._wait.started_at if self._wait else None,
             ),
             method_name="execute_complete",
@@ -196,7 +196,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         raise error
 
     def _start_wait(self, context: Context) -> BatchWait:
-        batch_id, max_outage = read_batch_id(self.batch_id), read_limit("max_outage", self.max_outage)
+        batch_id, max_outage = read_batch_id(self.batch_id), read_optional_seconds("max_outage", self.max_outage)
         self._notes = WaitNotes(self._open_store(context) if self.reschedule else None, context["ti"].try_number)
         return BatchWait(batch_id, max_outage, self._notes.read(), clock=self._clock)
 

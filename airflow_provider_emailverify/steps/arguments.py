@@ -29,7 +29,7 @@ def read_seconds(name: str, value: Any) -> float:
     return seconds
 
 
-def read_limit(name: str, value: Any) -> float | None:
+def read_optional_seconds(name: str, value: Any) -> float | None:
     """
     Return a length of time in seconds; None for no limit.
 

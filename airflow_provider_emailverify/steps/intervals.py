@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus
-    from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.http.policy import Clock
 
 # A batch that has taken an hour is asked for every three minutes: news of it come 5 % late at most.
 _SHARE_OF_AGE = 0.05

@@ -30,7 +30,7 @@ from airflow_provider_emailverify.storage.destination import Destination
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-    from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.http.policy import Clock
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from airflow_provider_emailverify.steps.intervals import Intervals
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-    from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.http.policy import Clock
     from airflow_provider_emailverify.steps.waiting import BatchWait
 
 log = logging.getLogger(__name__)

@@ -71,7 +71,7 @@ from airflow_provider_emailverify.steps.batch_record import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.http.policy import Clock
     from airflow_provider_emailverify.steps.state import Records
 
 PLAN = "emailverify_plan"

@@ -19,7 +19,7 @@ from airflow_provider_emailverify.version_compat import never_expire
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.http.policy import Clock
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnreachableError,
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
-from airflow_provider_emailverify.http.retries import retrying
 from airflow_provider_emailverify.steps.batch_record import BatchFate, BatchRecord, Plan
 from airflow_provider_emailverify.steps.kill_switch import KillSwitch
 from airflow_provider_emailverify.steps.records import PurchaseRecords
@@ -24,8 +23,8 @@ from airflow_provider_emailverify.steps.repair import Repair
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+    from airflow_provider_emailverify.http.policy import Clock
     from airflow_provider_emailverify.lists.cleaning import AddressList
-    from airflow_provider_emailverify.steps.clock import Clock
     from airflow_provider_emailverify.steps.names import BatchNames
 
 # The turn is acquired before a batch is written down, and attempts are repeated by who writes it down.
@@ -121,9 +120,7 @@ class Submission:
         :raises EmailVerifyError: the vendor refused a batch; what was submitted before stays submitted.
         """
         # Pauses between the attempts can be ended by a kill.
-        again = retrying(self.hook.client.policy.attempts, RateLimitedError, VendorUnreachableError).copy(
-            sleep=self._wait
-        )
+        again = self.hook.client.retrying(RateLimitedError, VendorUnreachableError).copy(sleep=self._wait)
         for number, batch in enumerate(self.emails.batches(self.plan.batch_size), 1):
             self._kill_switch.check()
             if number not in self.accepted:
@@ -192,7 +189,7 @@ class Submission:
 
     def _submit(self, number: int, batch: list[str], on_unknown: OnUnknown) -> None:
         self._wait_for_turn()  # before it is written down, because a try that dies while it waits has sent nothing
-        self._check_sendable()
+        self.hook.client.check_sendable()
         name = self._names[number]
         if not self._records.begin(number, self.plan, name):
             self._take_over(number)
@@ -216,11 +213,6 @@ class Submission:
         except Exception as error:  # noqa: BLE001 - a fault of ours or of a library; its text may hold the key
             raise self._repair.in_doubt(number, f"The answer was lost ({type(error).__name__})") from None
         self._accept(number, self._checked_id(number, batch_id), is_own=True)
-
-    def _check_sendable(self) -> None:
-        """Refuse what cannot be sent, before it is written down."""
-        if check := getattr(self.hook.client, "check_sendable", None):
-            check()
 
     def _withdraw(self, number: int) -> None:
         self._records.write(number, self.plan, self._names[number], refused=True)

@@ -17,7 +17,7 @@ from airflow_provider_emailverify.exceptions import (
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-    from airflow_provider_emailverify.steps.clock import Clock
+    from airflow_provider_emailverify.http.policy import Clock
 
 log = logging.getLogger(__name__)
 

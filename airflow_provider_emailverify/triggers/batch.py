@@ -9,7 +9,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_emailverify.batches import read_batch_id
 from airflow_provider_emailverify.exceptions import EmailVerifyError
-from airflow_provider_emailverify.steps.arguments import read_limit, read_seconds
+from airflow_provider_emailverify.steps.arguments import read_optional_seconds, read_seconds
 from airflow_provider_emailverify.steps.poller import poller_of
 from airflow_provider_emailverify.steps.waiting import BatchWait
 
@@ -41,7 +41,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         self.conn_id = conn_id
         self.batch_id = read_batch_id(batch_id)
         self.poll_interval = read_seconds("poll_interval", poll_interval)
-        self.max_outage = read_limit("max_outage", max_outage)
+        self.max_outage = read_optional_seconds("max_outage", max_outage)
         self.started = started
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

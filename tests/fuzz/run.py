@@ -30,7 +30,7 @@ from airflow_provider_emailverify.exceptions import EmailVerifyError
 
 Target = Callable[[Random], None]
 
-MODULES = ("tests.fuzz.lists", "tests.fuzz.results", "tests.fuzz.writers")
+MODULES = ("tests.fuzz.lists", "tests.fuzz.results", "tests.fuzz.writers", "tests.fuzz.submission")
 _LONGEST_CASE = 30
 _MOST_FINDINGS = 5
 

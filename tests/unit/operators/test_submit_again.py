@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_emailverify.exceptions import EmailVerifyError, StorageError, TransientError
+from airflow_provider_emailverify.exceptions import (
+    ConnectionConfigError,
+    EmailVerifyError,
+    StorageError,
+    TransientError,
+)
 from airflow_provider_emailverify.hooks.cliova import CliovaHook
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sandbox.settings import Readings
@@ -237,6 +242,21 @@ def test_a_try_that_bought_nothing_is_no_reason_to_stop(make_task: Callable[...,
     for arguments in ({"source": "file:///nowhere.txt"}, {"source": " "}, {"conn_id": "nowhere"}):
         with pytest.raises((EmailVerifyError, AirflowFailException)):
             task.attempt(**arguments)
+
+    assert len(task.attempt()) == 3
+
+
+def test_what_cannot_be_sent_is_not_written_down(
+    make_task: Callable[..., Task], sandbox: SandboxServer, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_task()
+    with monkeypatch.context() as patched:
+        patched.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+        connect("cliova", "https://localhost:1/v1")
+        with pytest.raises(ConnectionConfigError, match="no request can be sent"):
+            task.attempt()
+    assert list(task.store.values) == [PLAN]
+    connect("cliova", sandbox.cliova_url)
 
     assert len(task.attempt()) == 3
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -99,6 +101,47 @@ def read_batch_id(value: Any) -> str:
             f"batch_id {value!r} is no valid Unicode text. Check the task that returns it."
         ) from None
     return text
+
+
+def read_batch_ids(value: Any) -> str | list[str]:
+    """
+    Return what a user gives as one batch id or as a list of them: one id as text, a list as a list.
+
+    A list holds each id once, in the order given. The text of a list, as JSON or as Python writes it, is that list: a
+    template makes it of an XCom where Airflow does not render native objects.
+
+    :param value: a str or an int; a list of them, a tuple, or what Airflow hands over for the XComs of mapped tasks.
+    :raises InvalidRequestError: it is something else, or an item is no id: see :func:`read_batch_id`.
+    """
+    if isinstance(value, str) and value.strip().startswith("[") and value.strip().endswith("]"):
+        value = _parse_list(value.strip())
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
+        return read_batch_id(value)
+    ids: dict[str, None] = {}
+    for number, item in enumerate(value, start=1):
+        if isinstance(item, list | tuple):
+            raise InvalidRequestError(
+                f"batch_id must be one list of ids, and item {number} is a list itself. Join the lists first."
+            )
+        try:
+            ids[read_batch_id(item)] = None
+        except InvalidRequestError as error:
+            raise InvalidRequestError(f"Item {number} of the list: {error}") from None
+    return list(ids)
+
+
+def _parse_list(text: str) -> list[Any]:
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list):
+            return found
+    raise InvalidRequestError(
+        f"batch_id looks like the text of a list, and cannot be read as one: {text[:60]!r}. Hand over the output of "
+        "the task itself (batch_id=submit.output), or set render_template_as_native_obj=True on the Dag."
+    )
 
 
 def quote_batch_id(batch_id: str | int) -> str:

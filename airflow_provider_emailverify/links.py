@@ -6,13 +6,17 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink
 
-from airflow_provider_emailverify.batches import quote_batch_id
+from airflow_provider_emailverify.batches import quote_batch_id, read_batch_ids
 from airflow_provider_emailverify.exceptions import ConnectionConfigError, InvalidRequestError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 
 
 class EmailVerifyBatchLink(BaseOperatorLink):
-    """Link to the batch at the vendor if the vendor has a page for it, else to the vendor's documentation."""
+    """
+    Link to the batch at the vendor if the vendor has a page for it, else to the vendor's documentation.
+
+    Several batches have no page in common, so they have a link to the documentation only.
+    """
 
     name = "Batch at the vendor"
 
@@ -30,6 +34,9 @@ class EmailVerifyBatchLink(BaseOperatorLink):
             page = EmailVerifyHook.get_hook(operator.conn_id).batch_page or ""
             if "{id}" not in page:
                 return page
-            return page.replace("{id}", quote_batch_id(operator.batch_id))
+            ids = read_batch_ids(operator.batch_id)
+            if isinstance(ids, str):
+                ids = [ids]
+            return page.replace("{id}", quote_batch_id(ids[0])) if len(ids) == 1 else ""
         except (ConnectionConfigError, InvalidRequestError):
             return ""

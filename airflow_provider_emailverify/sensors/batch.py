@@ -1,12 +1,13 @@
-"""Wait until a batch is ready."""
+"""Wait until batches are ready."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -20,14 +21,17 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_emailverify import exceptions
-from airflow_provider_emailverify.batches import read_batch_id
-from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
+from airflow_provider_emailverify.batches import read_batch_ids
+from airflow_provider_emailverify.exceptions import EmailVerifyError, InvalidRequestError, TransientError
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
 from airflow_provider_emailverify.steps.arguments import read_optional_seconds
+from airflow_provider_emailverify.steps.batch_states import count_of
 from airflow_provider_emailverify.steps.connecting import open_hook
+from airflow_provider_emailverify.steps.poking import POKE_SECONDS, Poke
 from airflow_provider_emailverify.steps.state import WaitNotes, patiently
 from airflow_provider_emailverify.steps.waiting import BatchWait
+from airflow_provider_emailverify.steps.waiting_for_many import BatchesWait
 from airflow_provider_emailverify.task_errors import as_task_error, fail_fast_when_permanent, log_steps
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
 from airflow_provider_emailverify.version_compat import TaskDeferralError, task_state_store
@@ -35,36 +39,53 @@ from airflow_provider_emailverify.version_compat import TaskDeferralError, task_
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_emailverify.batches import BatchStatus
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.http.policy import Clock
 
 # Airflow 2 has no class for a deferral that timed out, only these words of its scheduler.
 _TIMED_OUT = "Trigger/execution timeout"
+# Of a trigger's ids as JSON. MySQL keeps 65,535 bytes of a trigger's arguments; encrypted, they are a third longer.
+_MOST_BYTES = 39_000
+
+
+class _Result(NamedTuple):
+    """What a wait ends with: the task's return value, and its XCom ``status``."""
+
+    value: str | list[str]
+    status: dict[str, Any]
 
 
 class EmailVerifyBatchSensor(BaseSensorOperator):
     """
-    Wait until a batch of addresses is ready at the vendor.
+    Wait until a batch of addresses, or each batch of a list, is ready at the vendor.
 
     All three ways to wait (``mode="poke"``, ``mode="reschedule"``, ``deferrable=True``) end in the same state with
-    the same XCom: the batch id as return value, and under the key ``status`` the vendor's last word on it. A batch
-    that failed, is unknown to the vendor, or cannot be asked for with this key ends the wait at once and without
-    retries. A vendor that is down does not: the sensor asks again until ``max_outage`` or ``timeout``.
+    the same XCom. For one batch, that is the batch id as return value, and under the key ``status`` the vendor's last
+    word on it. For a list, it is the list of the ids that are ready, in the order given, each once; ``status`` then has
+    counts, and the names of some that failed. An empty list ends at once with an empty list.
 
-    :param batch_id: the vendor's identifier of the batch, for instance the XCom of the task that submitted it. A number
-        is taken for its digits. (templated)
+    A batch that failed, or is unknown to the vendor, ends its own wait at once. The others of a list are waited for.
+    Then the task fails without retries, unless ``failed_batches`` says otherwise. A key that is refused ends the whole
+    wait at once. A vendor that is down does not: the sensor asks again until ``max_outage`` or ``timeout``.
+
+    :param batch_id: the vendor's identifier of the batch, for instance the XCom of the task that submitted it, or a
+        list of them. A number is taken for its digits, and the text of a list for that list. (templated)
     :param conn_id: the Airflow connection; its type names the vendor. (templated)
-    :param deferrable: wait in the triggerer, without a worker slot. It needs a running triggerer.
+    :param failed_batches: what becomes of a list of which some batches failed or are unknown to the vendor: ``fail``
+        fails the task when the others are final; ``leave_out`` returns those that are ready, and fails if none is.
+    :param deferrable: wait in the triggerer, without a worker slot. It needs a running triggerer. A list that is too
+        long for one trigger, some thousand batches, is deferred several times; ``timeout`` counts from the first.
     :param max_outage: seconds, or a timedelta, for which there may be no useful answer (no connection, HTTP 429 or 5xx,
         garbage, Airflow's own API away) before the task fails and may retry; None for no limit. In reschedule mode it
         takes Airflow 3.3 or a ``ledger`` to count over several pokes; otherwise ``timeout`` alone ends such a wait.
-        (templated)
-    :param poke_interval: seconds between two polls, or a timedelta. The default keeps one wait below every limit
-        that Proofy documents (50 calls an hour). In deferrable mode it is a floor, and ``exponential_backoff`` has
-        no effect.
+        For a list there is one budget: any useful answer, for whichever batch, starts it anew. (templated)
+    :param poke_interval: seconds between two polls of a batch, or a timedelta. The default keeps the wait for one batch
+        below every limit that Proofy documents (50 calls an hour). In deferrable mode it is a floor, and
+        ``exponential_backoff`` has no effect.
     :param ledger: the folder where the submission keeps its records. In reschedule mode the sensor keeps there what it
-        has to know from one poke to the next. (templated)
+        has to know from one poke to the next. A poke for a list ends after 20 s and the answers that are under way
+        then, and the next one goes on where it stopped. Where nothing is kept, a poke asks for all batches, however
+        long that takes. (templated)
     :param timeout: seconds, or a timedelta, after which the wait is given up, without retries, in every mode.
     """
 
@@ -76,8 +97,9 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        batch_id: str,
+        batch_id: str | list[str],
         conn_id: str,
+        failed_batches: Literal["fail", "leave_out"] = "fail",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         max_outage: timedelta | float | str | None = 3600.0,
         poke_interval: timedelta | float = 120.0,
@@ -87,46 +109,28 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.batch_id = batch_id
         self.conn_id = conn_id
+        self.failed_batches = failed_batches
         self.deferrable = deferrable
         self.max_outage = max_outage
         self.ledger = ledger
         self._hook: EmailVerifyHook | None = None
-        self._wait: BatchWait | None = None
+        self._wait: BatchWait | BatchesWait | None = None
         self._notes: WaitNotes | None = None
+        # Of a list: so many of its open batches, the first ones, were not asked for by the last poke.
+        self._unasked = 0
 
     def execute(self, context: Context) -> Any:
         """
-        Wait, and return the batch id.
+        Wait, and return the batch id, or the list of those that are ready.
 
         :param context: the task's context.
         """
         self._hook = self._wait = None
-        if not self.deferrable:
-            return super().execute(context)
-        try:
-            answer = self.poke(context)
-        except Exception as error:
-            if not self.silent_fail or isinstance(error, AirflowFailException):
-                self._end(error)
-            self.log.exception("Sensor poke failed")
-            answer = PokeReturnValue(is_done=False)
-        if answer.is_done:
-            return answer.xcom_value
-        return self.defer(
-            trigger=EmailVerifyBatchTrigger(
-                conn_id=self.conn_id,
-                batch_id=read_batch_id(self.batch_id),
-                poll_interval=self.poke_interval,
-                max_outage=None if self.silent_fail else read_optional_seconds("max_outage", self.max_outage),
-                started=self._wait.started_at if self._wait else None,
-            ),
-            method_name="execute_complete",
-            timeout=min(timedelta(seconds=self.timeout), self.execution_timeout or timedelta.max),
-        )
+        return self._poke_or_defer(context) if self.deferrable else super().execute(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """
-        Ask the vendor once.
+        Ask the vendor once for each batch that is not final; of a list, for as many as can be within some seconds.
 
         :param context: the task's context.
         :raises AirflowFailException: waiting on is pointless.
@@ -134,32 +138,38 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         """
         with fail_fast_when_permanent():
             wait = self._wait = self._wait or self._start_wait(context)
-            status = self._ask(wait)
-            if status is not None and not self._push(context, status.as_dict(), wait):
-                status = None
-            if status is None and self._notes:
+            result = self._ask(wait)
+            if result is not None and not self._push(context, result.status, wait):
+                result = None
+            if result is None and self._notes:
                 self._notes.write(wait.notes)
-        return PokeReturnValue(is_done=status is not None, xcom_value=wait.batch_id if status else None)
+        return PokeReturnValue(is_done=result is not None, xcom_value=result.value if result else None)
 
-    def execute_complete(self, context: Context, event: Any = None) -> str:
+    def execute_complete(self, context: Context, event: Any = None, notes: dict[str, Any] | None = None) -> Any:
         """
-        Take over from the trigger, and return the batch id.
+        Take over from the trigger, and return the batch id, or the list of those that are ready.
 
         :param context: the task's context.
         :param event: what the trigger said.
+        :param notes: of a list: what was known of its batches when the trigger began.
         :raises ValueError: the event is not one of :class:`EmailVerifyBatchTrigger`.
         """
         match event:
-            case {"batch_id": str(batch_id), "status": {"state": "ready"} as status}:
-                patiently(partial(context["ti"].xcom_push, key="status", value=status), clock=self._clock)
-                return batch_id
             case {"error": {"type": str(name), "message": str(message)} as told}:
                 kind = getattr(exceptions, name, None)
                 if isinstance(kind, type) and issubclass(kind, EmailVerifyError):
                     error = kind(message).with_steps(*map(str, told.get("steps", ())))
                     log_steps(error)
                     self._end(as_task_error(error))
-        raise ValueError(f"The trigger of batch {self.batch_id!r} sent an unknown event.")
+            case {"batch_id": str(batch_id), "status": {"state": "ready"} as status}:
+                patiently(partial(context["ti"].xcom_push, key="status", value=status), clock=self._clock)
+                return batch_id
+            case {"batches": int()} if notes and isinstance(wait := self._new_wait(notes), BatchesWait):
+                if wait.goes_on:
+                    wait.states.record_event(event, wait.open_batches())
+                self._hook, self._wait, self._notes = None, wait, None
+                return self._poke_or_defer(context, notes["deadline"])
+        raise ValueError(f"The trigger of {self._about} sent an unknown event.")
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
@@ -185,7 +195,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
                 raise AirflowSkipException("Skipping due to soft_fail is set to True.") from cause
             if self.execution_timeout and self.execution_timeout.total_seconds() < self.timeout:
                 self._end(AirflowTaskTimeout(f"Waited for longer than execution_timeout, {self.execution_timeout}."))
-            raise AirflowSensorTimeout(f"Batch {self.batch_id!r} was not ready within {self.timeout:g} s.") from None
+            raise self._timeout_error() from None
 
     def _end(self, error: BaseException) -> NoReturn:
         """Raise an error, or a skip where the sensor's poke mode would skip."""
@@ -195,10 +205,79 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             raise AirflowSkipException(f"Skipping due to {flag} is set to True.") from error
         raise error
 
-    def _start_wait(self, context: Context) -> BatchWait:
-        batch_id, max_outage = read_batch_id(self.batch_id), read_optional_seconds("max_outage", self.max_outage)
+    @property
+    def _about(self) -> str:
+        """How messages call what is waited for."""
+        try:
+            ids = read_batch_ids(self.batch_id)
+        except InvalidRequestError:  # Airflow has not rendered it
+            ids = str(self.batch_id)
+        return f"batch {ids!r}" if isinstance(ids, str) else f"the list of {count_of(len(ids), 'batch')}"
+
+    def _timeout_error(self) -> AirflowSensorTimeout:
+        about = self._about
+        return AirflowSensorTimeout(f"{about[0].upper()}{about[1:]} was not ready within {self.timeout:g} s.")
+
+    def _poke_or_defer(self, context: Context, deadline: float | None = None) -> Any:
+        """Ask, and return the result; or wait in the triggerer until a time, in seconds since 1970."""
+        try:
+            answer = self.poke(context)
+        except Exception as error:
+            if not self.silent_fail or isinstance(error, AirflowFailException):
+                self._end(error)
+            self.log.exception("Sensor poke failed")
+            answer = PokeReturnValue(is_done=False)
+        if answer.is_done:
+            return answer.xcom_value
+        longest = min(self.timeout, (self.execution_timeout or timedelta.max).total_seconds())
+        left = longest if deadline is None else deadline - self._clock.time()
+        if left <= 0:
+            raise self._timeout_error()
+        max_outage = None if self.silent_fail else read_optional_seconds("max_outage", self.max_outage)
+        wait = self._wait or self._new_wait(None)
+        part, kwargs = self._part_of(wait) if isinstance(wait, BatchesWait) else ({"batch_id": wait.batch_id}, {})
+        if kwargs:
+            kwargs["notes"]["deadline"] = self._clock.time() + left
+        return self.defer(
+            trigger=EmailVerifyBatchTrigger(
+                conn_id=self.conn_id,
+                poll_interval=self.poke_interval,
+                max_outage=max_outage,
+                started=wait.started_at,
+                **part,
+            ),
+            method_name="execute_complete",
+            kwargs=kwargs or None,
+            timeout=timedelta(seconds=left),
+        )
+
+    def _part_of(self, wait: BatchesWait) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the trigger's arguments for as many open batches as it takes, and what the task has to know then."""
+        places = wait.open_batches()
+        ids, size = wait.states.batch_ids, 0
+        for count, place in enumerate(places):
+            size += len(json.dumps(ids[place])) + 2
+            if count and size > _MOST_BYTES:
+                places = places[:count]
+                break
+        part = {
+            "batch_id": [ids[place] for place in places],
+            "unasked": min(self._unasked, len(places)),
+            "others": wait.states.others(places),
+        }
+        return part, {"notes": wait.notes}
+
+    def _start_wait(self, context: Context) -> BatchWait | BatchesWait:
+        if self.failed_batches not in ("fail", "leave_out"):
+            raise InvalidRequestError(f"failed_batches must be 'fail' or 'leave_out', got {self.failed_batches!r}.")
         self._notes = WaitNotes(self._open_store(context) if self.reschedule else None, context["ti"].try_number)
-        return BatchWait(batch_id, max_outage, self._notes.read(), clock=self._clock)
+        return self._new_wait(self._notes.read())
+
+    def _new_wait(self, notes: dict[str, Any] | None) -> BatchWait | BatchesWait:
+        ids, max_outage = read_batch_ids(self.batch_id), read_optional_seconds("max_outage", self.max_outage)
+        self._unasked = 0 if isinstance(ids, str) else len(ids)
+        kind: Any = BatchWait if isinstance(ids, str) else BatchesWait
+        return cast("BatchWait | BatchesWait", kind(ids, max_outage, notes, clock=self._clock))
 
     def _open_store(self, context: Context) -> Any:
         if self.ledger is None:
@@ -208,7 +287,9 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
 
         return Ledger(self.ledger, BatchNames.of(context).stem, clock=self._clock)
 
-    def _ask(self, wait: BatchWait) -> BatchStatus | None:
+    def _ask(self, wait: BatchWait | BatchesWait) -> _Result | None:
+        if isinstance(wait, BatchesWait) and wait.is_over:
+            return self._result_of(wait)
         try:
             hook = self._hook or open_hook(self.conn_id)
         except TransientError as error:
@@ -216,9 +297,26 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             return None
         if self._hook is None:  # a poke that fails is repeated after the interval, not while a slot is held
             hook = self._hook = hook.with_policy(CallPolicy(attempts=1))
-        return wait.ask(hook)
+        if isinstance(wait, BatchWait):
+            status = wait.ask(hook)
+            return _Result(wait.batch_id, status.as_dict()) if status else None
+        self._unasked = Poke(wait, hook, clock=self._clock).run(self._poke_seconds())
+        return self._result_of(wait) if wait.is_over else None
 
-    def _push(self, context: Context, status: dict[str, Any], wait: BatchWait) -> bool:
+    def _poke_seconds(self) -> float:
+        """Return how long a poke for a list may last."""
+        if not self.reschedule or self.deferrable or (self._notes and self._notes.are_kept):
+            return POKE_SECONDS
+        self.log.info(
+            "Nothing is kept from one poke to the next: there is no task state before Airflow 3.3, and no ledger. "
+            "So each poke asks for all batches, however long that takes."
+        )
+        return self.timeout
+
+    def _result_of(self, wait: BatchesWait) -> _Result:
+        return _Result(wait.ready_ids(leave_out=self.failed_batches == "leave_out"), wait.states.summary)
+
+    def _push(self, context: Context, status: dict[str, Any], wait: BatchWait | BatchesWait) -> bool:
         try:
             patiently(partial(context["ti"].xcom_push, key="status", value=status), clock=self._clock)
         except Exception as error:  # noqa: BLE001 - Airflow's API is away, in words of its own

@@ -37,17 +37,19 @@ class Intervals:
         self._started = clock.monotonic()
         self._first_progress: tuple[float, int] | None = None
 
-    def first(self, waits: int) -> float:
+    def first(self, waits: int, *, was_asked: bool = True) -> float:
         """
         Return the seconds until the first poll.
 
-        The sensor has asked just before it deferred, so the floor holds here too. Waits that start together, or
+        Where the sensor has asked just before it deferred, the floor holds here too. Waits that start together, or
         together again after a restart, are spread over one more interval.
 
-        :param waits: how many waits there are of this connection.
+        :param waits: how many batches of this connection are waited for.
+        :param was_asked: whether the sensor has asked just before.
         """
         spread = min(1.0, waits / _HERD)
-        return self.floor * random.uniform(1.0, 1.0 + spread)  # noqa: S311 - no secret hangs on it
+        least = 1.0 if was_asked else 0.0
+        return self.floor * random.uniform(least, least + spread)  # noqa: S311 - no secret hangs on it
 
     def next(self, status: BatchStatus | None) -> float:
         """

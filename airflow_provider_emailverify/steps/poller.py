@@ -6,23 +6,28 @@ import asyncio
 import logging
 import time
 from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_emailverify.exceptions import TransientError
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.intervals import Intervals
+from airflow_provider_emailverify.steps.many_polls import ManyPolls
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.http.policy import Clock
     from airflow_provider_emailverify.steps.waiting import BatchWait
+    from airflow_provider_emailverify.steps.waiting_for_many import BatchesWait
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # For one connection. Each has a pool of its own, so that a vendor that hangs holds up nobody else.
 THREADS = 64
@@ -54,6 +59,7 @@ class Poller:
     :param conn_id: the Airflow connection.
     :param clock: the time.
     :ivar waits: how many waits there are.
+    :ivar queue: whoever wants to ask holds it meanwhile. A lock serves in the order of arrival.
     """
 
     def __init__(self, conn_id: str, *, clock: Clock = time) -> None:
@@ -63,7 +69,7 @@ class Poller:
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="emailverify-poll")
         self._idle = asyncio.Semaphore(THREADS)
-        self._queue = asyncio.Lock()
+        self.queue = asyncio.Lock()
         self._hook: EmailVerifyHook | None = None
         self._read_at = 0.0
 
@@ -97,23 +103,46 @@ class Poller:
             # From one request to the next, however long the answer took.
             pause = max(0.0, wait.pause, asked_at + intervals.next(wait.status) - self._loop.time())
 
+    async def wait_for_all(self, wait: BatchesWait, interval: float, unasked: int = 0) -> None:
+        """
+        Ask for each batch of a list until all of them are final.
+
+        :param wait: the wait for the batches.
+        :param interval: seconds between two polls of a batch at least.
+        :param unasked: of so many batches, the first ones, the sensor has not asked just before.
+        :raises EmailVerifyError: waiting on is pointless.
+        """
+        await ManyPolls(self, wait, interval, unasked, clock=self._clock).run()
+
     async def _ask(self, wait: BatchWait) -> tuple[float, BatchStatus | None]:
         """Ask when the turn of this wait has come. Return when that was, and the status of a batch that is ready."""
-        async with self._queue:  # a lock serves in the order of arrival
-            await self._idle.acquire()
+        async with self.queue:
             try:
-                hook = await self._turn()
-            except BaseException as error:
-                self._idle.release()
-                if not isinstance(error, TransientError):
-                    raise
+                poll = await self.send(wait.ask)
+            except TransientError as error:
                 wait.record_failure(error)
                 return self._loop.time(), None
             asked_at = self._loop.time()
-            poll = self._pool.submit(copy_context().run, self._poll, hook, wait)
-            # Not when this coroutine ends: it may be cancelled while the thread still waits for the vendor.
-            poll.add_done_callback(self._release)
         return asked_at, await asyncio.wrap_future(poll)
+
+    async def send(self, ask: Callable[[EmailVerifyHook], T]) -> Future[T]:
+        """
+        Let a thread ask as soon as one is idle and the rate limit lets one more request pass. Hold the queue meanwhile.
+
+        :param ask: what to do in the thread.
+        :raises TransientError: the connection cannot be read now.
+        :raises ConnectionConfigError: it cannot be used.
+        """
+        await self._idle.acquire()
+        try:
+            hook = await self._turn()
+        except BaseException:
+            self._idle.release()
+            raise
+        poll = self._pool.submit(copy_context().run, self._poll, hook, ask)
+        # Not when the coroutine ends: it may be cancelled while the thread still waits for the vendor.
+        poll.add_done_callback(self._release)
+        return poll
 
     def close(self) -> None:
         """End the threads and the connections as soon as the polls under way have ended."""
@@ -136,11 +165,11 @@ class Poller:
                 return hook
             await asyncio.sleep(min(pause, HOOK_SECONDS))
 
-    def _poll(self, hook: EmailVerifyHook, wait: BatchWait) -> BatchStatus | None:
+    def _poll(self, hook: EmailVerifyHook, ask: Callable[[EmailVerifyHook], T]) -> T:
         from airflow_provider_emailverify.steps.metrics import gauge
 
         gauge("waits", self.waits, hook)
-        return wait.ask(hook)
+        return ask(hook)
 
     def _release(self, _: Future[Any]) -> None:
         with suppress(RuntimeError):  # the loop is closed

@@ -168,9 +168,11 @@ class WaitNotes:
 
     :param store: where they are kept; None if nowhere.
     :param try_number: the try of the task; the notes of an earlier one are no longer of use.
+    :ivar are_kept: whether the next poke finds them.
     """
 
     def __init__(self, store: Any, try_number: int) -> None:
+        self.are_kept = store is not None
         self._store = store
         self._try_number = try_number
 

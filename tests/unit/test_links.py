@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 LINK = EmailVerifyBatchLink()
 
 
-def sensor(conn_id: str, batch_id: str = "b") -> EmailVerifyBatchSensor:
+def sensor(conn_id: str, batch_id: Any = "b") -> EmailVerifyBatchSensor:
     return EmailVerifyBatchSensor(task_id="wait", conn_id=conn_id, batch_id=batch_id)
 
 
@@ -33,6 +34,18 @@ def test_it_leads_to_the_batch_where_the_vendor_has_a_page_for_it(
     conn_id = connect("proofy", "")
 
     assert LINK.get_link(sensor(conn_id, "../a b"), ti_key=None) == "https://app.vendor.example/batches/..%2Fa%20b"
+
+
+@pytest.mark.parametrize(("batch_id", "end"), [(["a", "b"], None), ("['a', 'b']", None), ([], None), (["a"], "/a")])
+def test_several_batches_have_no_page_in_common(
+    connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch, batch_id: Any, end: str | None
+) -> None:
+    conn_id = connect("proofy", "")
+    assert LINK.get_link(sensor(conn_id, batch_id), ti_key=None).startswith("https://docs.proofy.io/")
+    monkeypatch.setattr(ProofyHook, "batch_page", "https://app.vendor.example/batches/{id}")
+
+    expected = f"https://app.vendor.example/batches{end}" if end else ""
+    assert LINK.get_link(sensor(conn_id, batch_id), ti_key=None) == expected
 
 
 @pytest.mark.parametrize("conn_id", ["nowhere", "{{ params.conn }}"])

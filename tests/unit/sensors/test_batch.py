@@ -265,7 +265,7 @@ def test_a_batch_id_that_airflow_made_a_number_is_its_digits(
     assert sensor(batch_id=batch_id).execute({"ti": Ti()}) == "4711"
 
 
-@pytest.mark.parametrize("batch_id", [True, None, 1.5, "", " ", ["a"], "\ud800"])
+@pytest.mark.parametrize("batch_id", [True, None, 1.5, "", " ", [["a"]], ["a", None], {"a": 1}, "[a]", "\ud800"])
 def test_what_is_no_batch_id_fails_at_once(connect: Callable[..., str], sandbox: SandboxServer, batch_id: Any) -> None:
     connect("cliova", sandbox.cliova_url)
 

@@ -19,6 +19,7 @@ from airflow_provider_emailverify.exceptions import (
 from airflow_provider_emailverify.formats.csv_file import CsvFile
 from airflow_provider_emailverify.formats.email_names import find_email_columns
 from airflow_provider_emailverify.formats.text_file import FaultyTextError, TextFile, lines_of
+from airflow_provider_emailverify.formats.watched_file import WatchedFile
 from airflow_provider_emailverify.results.answers import NO_ANSWER, Answers
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS
 from airflow_provider_emailverify.results.schema import COLUMNS, Reason, Verdict
@@ -230,18 +231,23 @@ def _from_parquet(file: BinaryIO, answers: Answers) -> Iterator[Block]:
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
+    watched = WatchedFile(file)
     try:
-        names = ParquetFile(file).schema_arrow.names
+        names = ParquetFile(watched).schema_arrow.names
         columns = _Columns(names, answers)
         wanted = [None if place is None else names[place] for place in columns.places]
         # Few words as dictionaries, and a page at a time: a tenth of the time and of the memory.
-        table = ParquetFile(file, read_dictionary=list(filter(None, wanted)), buffer_size=_PAGE_BYTES)
+        table = ParquetFile(watched, read_dictionary=list(filter(None, wanted)), buffer_size=_PAGE_BYTES)
         by_values = _Numbers(answers, tuple)
         read = [names[columns.email], *filter(None, wanted)]
         for batch in table.iter_batches(_ROWS_AT_A_TIME, columns=list(dict.fromkeys(read))):
             addresses = batch.column(read[0]).cast(pa.string()).to_pylist()
             yield _block(addresses, _numbers_of([name and batch.column(name) for name in wanted], by_values))
-    except pa.ArrowException:
+    except NoResultsError:
+        raise
+    except Exception:  # noqa: BLE001 - pyarrow's errors are of many classes
+        if watched.error is not None:
+            raise watched.error from None  # the storage's, not pyarrow's
         raise NoResultsError("is not a whole Parquet file") from None
 
 

@@ -163,3 +163,12 @@ def test_half_a_parquet_file_is_none(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableResultsError, match=r"a\.parquet holds no rows"):
         answers_in(path)
+
+
+def test_a_parquet_file_whose_pages_are_damaged_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "results.parquet"
+    content = written([("a@example.com", DELIVERABLE)], "parquet", tmp_path)
+    path.write_bytes(content[:4] + b"\xff" * 7 + content[11:])
+
+    with pytest.raises(UnreadableResultsError, match="is not a whole Parquet file"):
+        answers_in(path)

@@ -129,8 +129,8 @@ def _read(chance: Random, vendor: str, content: bytes, media_type: str) -> None:
 
 @cache
 def _hook(vendor: str) -> EmailVerifyHook:
-    os.environ[f"AIRFLOW_CONN_{vendor.upper()}_DEFAULT"] = json.dumps({"conn_type": vendor, "password": "key"})
-    return EmailVerifyHook.get_hook(f"{vendor}_default")
+    os.environ[f"AIRFLOW_CONN_FUZZ_{vendor.upper()}"] = json.dumps({"conn_type": vendor, "password": "fuzz-key"})
+    return EmailVerifyHook.get_hook(f"fuzz_{vendor}")
 
 
 TARGETS = [results_as_csv, results_as_json, results_as_nested_json, scan_of_csv]

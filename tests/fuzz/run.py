@@ -52,6 +52,7 @@ def run_case(target: Target, case: str) -> tuple[str, str]:
     :param target: what to run.
     :param case: the case's name, which seeds its random generator.
     """
+    before = signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(_LONGEST_CASE)
     try:
         target(Random(case))
@@ -63,6 +64,7 @@ def run_case(target: Target, case: str) -> tuple[str, str]:
         return "FOUND", traceback.format_exc()
     finally:
         signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
     return "fine", ""
 
 
@@ -98,7 +100,6 @@ def main() -> int:
     parser.add_argument("--targets", nargs="+", choices=targets, default=list(targets))
     parser.add_argument("--case", help="run this one only")
     options = parser.parse_args()
-    signal.signal(signal.SIGALRM, _too_long)
     if options.case:
         outcome, trace = run_case(targets[options.case.split(":")[1]], options.case)
         print(outcome, trace)

@@ -95,9 +95,10 @@ class CsvScanner:
         if not self._has_address and b"mail" not in self._header_line.lower():
             raise not_csv(self._what)
         has_last_break = self._last.endswith(b"\n")
+        records = self._records + (not has_last_break)
         return CsvScan(
             list(self._head.names),
-            max(self._records - has_last_break, 0),
+            max(records - 1, 0),  # the header is one of them
             self._lacks_fields(self._head) or self._header_line.endswith(b"\n") > has_last_break,
         )
 

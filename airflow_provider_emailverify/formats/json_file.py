@@ -1,5 +1,5 @@
 """
-A large JSON document, read value by value in one pass: its rows as they come, and what stands around them.
+Read a large JSON document value by value in one pass: its rows as they come, and what stands around them.
 
 The values themselves are decoded by the standard library; what is added here is to ask for them one at a time.
 That takes less time than ijson's quickest backend, which would need a second pass for what stands around the rows;
@@ -33,7 +33,7 @@ _scan = json.JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-
 
 class JsonDocument:
     """
-    A JSON document that is an object or a list.
+    Read a JSON document that is an object or a list.
 
     :param file: the bytes, UTF-8, with or without a byte order mark; read from where it stands.
     :param what: whose document it is, for messages.
@@ -58,7 +58,7 @@ class JsonDocument:
 
         :param member: the name of the list; None for any. A document that is a list has no names.
         :raises IncompleteResponseError: the document is cut or malformed.
-        :raises UnexpectedResponseError: it is no object and no list, or has a value that is too long to be one.
+        :raises UnexpectedResponseError: it is neither an object nor a list, or has a value that is too long.
         """
         start = self._peek()
         if start == "[":
@@ -67,7 +67,7 @@ class JsonDocument:
             yield from self._members(member)
         else:
             raise UnexpectedResponseError(
-                f"{self._what}: expected a JSON document, found none. {UnexpectedResponseError.advice}"
+                f"{self._what}: expected a JSON document, found something else. {UnexpectedResponseError.advice}"
             )
         if self._peek():
             raise self._broken() from None

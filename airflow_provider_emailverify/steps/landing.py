@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -24,7 +23,7 @@ from airflow_provider_emailverify.results.schema import Origin, Verdict, utc_tex
 from airflow_provider_emailverify.results.tally import Tally
 from airflow_provider_emailverify.results.writers import check_format, open_writer, write_rows
 from airflow_provider_emailverify.storage.destination import Destination
-from airflow_provider_emailverify.storage.publishing import MARKER, publish_together
+from airflow_provider_emailverify.storage.publishing import publish_together
 from airflow_provider_emailverify.storage.spool import Spool, spool_for
 
 if TYPE_CHECKING:
@@ -279,12 +278,10 @@ def _land_rows(hook: EmailVerifyHook, file: VendorFile, spool: Spool, spools: Sp
         page = spools.open("report", "text/html", render_report(summary))
         extras.append((page, paths.beside("report.html", extension)))
         summary["report"] = extras[-1][1].uri
-    marker = None
     if options.split_by_verdict:
         summary["files"] = {result.verdict: result.as_dict() for result in results}
-        marker_file = spools.open("marker", "application/json", json.dumps(summary, indent=1))
-        marker = marker_file, paths.folder.file(MARKER)
-    publish_together([*extras, *((result.spool, result.destination) for result in results)], marker)
+    files = [*extras, *((result.spool, result.destination) for result in results)]
+    publish_together(files, paths.folder if options.split_by_verdict else None, summary)
     uris = {result.verdict: result.destination.uri for result in results}
     return Landed(uris if options.split_by_verdict else uris[""], summary, results, hook.client.site.base_url)
 

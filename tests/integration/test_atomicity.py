@@ -261,7 +261,7 @@ def test_a_missing_bucket_is_a_clear_error_and_is_not_made(
 
     with pytest.raises(StorageError, match=f"Cannot publish to s3://{conn_id}@nowhere/b.csv"):
         download(Place(f"s3://{conn_id}@nowhere/b.csv", bytes, list))
-    assert [bucket["Name"] for bucket in object_store[1].list_buckets()["Buckets"]] == ["results"]
+    assert "nowhere" not in [bucket["Name"] for bucket in object_store[1].list_buckets()["Buckets"]]
 
 
 def test_a_failure_after_publication_leaves_the_new_object(place: Place, vendor: SandboxServer) -> None:

@@ -159,7 +159,10 @@ def test_a_file_for_each_verdict_and_a_marker(vendors: SandboxServer, tmp_path: 
         }
     others = ["_SUCCESS", "report.html", "vendor.json"]
     assert landing.names() == sorted(f"out/proofy-b/{name}" for name in [*(f"{v}.csv" for v in VERDICTS), *others])
-    assert json.loads((tmp_path / "out/proofy-b/_SUCCESS").read_bytes()) == landing.summary
+    marker = json.loads((tmp_path / "out/proofy-b/_SUCCESS").read_bytes())
+    published = {file["name"] for file in marker.pop("published")}
+    assert published == {path.name for path in (tmp_path / "out/proofy-b").iterdir()} - {"_SUCCESS"}
+    assert marker == landing.summary
     assert (landing.summary["rows"], landing.summary["bytes"]) == (
         6,
         sum(file["bytes"] for file in landing.summary["files"].values()),

@@ -156,7 +156,8 @@ def test_a_file_that_lost_rows_on_the_disk_is_noticed(
 
     def close_and_lose() -> None:
         close()
-        spool.reset("")
+        spool.file.truncate(0)
+        spool.file.seek(0)
         spool.write(kept)
 
     monkeypatch.setattr(writer, "close", close_and_lose)

@@ -17,6 +17,7 @@ from airflow_provider_emailverify.formats.text_file import (
     FaultyTextError,
     line_fault,
     lines_of,
+    split_lines,
 )
 
 _BLOCK_RECORDS = 2048
@@ -83,12 +84,16 @@ class CsvFile:
         #: Whether the file, once it was read, ended within quotes: it was cut, or its quotes do not match.
         self.ends_in_quotes = False
         first = ""
+        blank: list[str] = []
         for first in self._blocks:
             if first.strip():
                 break
+            blank.append(first)
             self._line += len(lines_of(first))
         #: The separator and the header.
         self.head: CsvHead = read_head(first, place_of)
+        #: The text up to the first record: blank lines and notes, and the header with the line break that ends it.
+        self.head_text = "".join(blank) + first[: self.head.characters]
         self._rest = first[self.head.characters :]
         self._line += self.head.lines
         self._header_has_break = bool(self._rest) or first.endswith(("\n", "\r"))
@@ -138,7 +143,7 @@ class CsvFile:
         self._rest = ""
         for text in blocks:
             if '"' not in text:
-                block = _split(text)
+                block = CsvBlock(*split_lines(text), None)
                 self._line += len(block.texts)
                 yield block
                 continue
@@ -205,19 +210,3 @@ def _noted(lines: Iterator[str], read: list[str]) -> Iterator[str]:
     for line in lines:
         read.append(line)
         yield line
-
-
-def _split(text: str) -> CsvBlock:
-    """Cut a block without quotes into its records."""
-    returns = text.count("\r")
-    line_break = "\r\n" if returns else "\n"
-    if returns and not returns == text.count("\n") == text.count("\r\n"):
-        block = CsvBlock([], [], None)
-        for line in StringIO(text, newline=""):
-            block.append(line)
-        return block
-    texts = text.split(line_break)
-    if not texts[-1]:
-        texts.pop()
-        return CsvBlock(texts, line_break, None)
-    return CsvBlock(texts, [*[line_break] * (len(texts) - 1), ""], None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,15 @@ from typing import BinaryIO, cast
 MAX_LINE_CHARACTERS = 16 * 1024 * 1024
 
 _CHUNK_BYTES = 256 * 1024
+_LINE_BREAK = re.compile("(\r\n|\r|\n)")
 _GZIP = b"\x1f\x8b"
+_MARKS = (  # that of UTF-32 begins like that of UTF-16
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -61,6 +70,8 @@ class TextFile:
             encoding = "utf-16"
         self._encoding = encoding
         self._decoder = getincrementaldecoder(encoding)(errors)
+        #: The byte order mark; b"" if there is none. And the encoding of what follows it, which adds none.
+        self.mark, self.encoding = _mark_of(chunk, codecs.lookup(encoding).name)
         #: The first characters.
         self.start = self._decode(chunk).removeprefix("\ufeff")
 
@@ -92,6 +103,14 @@ class TextFile:
             raise EncodingFaultError(f"is not text in {self._encoding}") from None
 
 
+def _mark_of(start: bytes, encoding: str) -> tuple[bytes, str]:
+    """Return the byte order mark, and the encoding of what follows, under a name that does not stand for a mark."""
+    for mark, plain in _MARKS:
+        if start.startswith(mark) and encoding.startswith(plain.removesuffix("-le").removesuffix("-be")):
+            return mark, plain
+    return b"", encoding.removesuffix("-sig")
+
+
 def line_fault(what: str) -> LineFaultError:
     """
     Make the error for what is too long.
@@ -111,6 +130,26 @@ def lines_of(text: str) -> list[str]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.removesuffix("\n").split("\n")
+
+
+def split_lines(text: str) -> tuple[list[str], list[str] | str]:
+    """
+    Return the lines of a text, and the line break that ends each; one for all where they are the same.
+
+    :param text: a block of whole lines.
+    """
+    returns = text.count("\r")
+    line_break = "\r\n" if returns else "\n"
+    if returns and not returns == text.count("\n") == text.count("\r\n"):
+        parts = _LINE_BREAK.split(text)
+        if parts[-1]:
+            parts.append("")
+        return parts[:-1:2], parts[1::2]
+    lines = text.split(line_break)
+    if lines[-1]:
+        return lines, [*[line_break] * (len(lines) - 1), ""]
+    lines.pop()
+    return lines, line_break
 
 
 def unzipped(file: BinaryIO) -> BinaryIO:

@@ -26,7 +26,7 @@ _DOMAIN = rf"(?:{_ATOM}(?:\.{_ATOM})*+|{_LITERAL})"
 _ADDRESS = re.compile(f"{_COMMENT}{_LOCAL}{_COMMENT}@{_COMMENT}{_DOMAIN}{_COMMENT}")
 
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+/=?^_`{|}~-."
-_NOT_PLAIN = (b"\n@", b"@\n", b"@.", b"..", b".\n")
+_NOT_PLAIN = (b"\n@", b"\n.@", b"@\n", b"@.", b"..", b".\n")
 
 
 def is_address(text: str) -> bool:

@@ -51,6 +51,7 @@ NO_ADDRESSES = [
     "",
     "n/a",
     "@",
+    ".@0",
     "user@",
     "@example.com",
     "user@@example.com",

@@ -1,0 +1,46 @@
+"""A list that is open for reading, whatever its format: its columns, the cells with addresses, and its whole rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+#: For each column of addresses, the cells of some rows as they stand in the file; "" where there is none.
+Cells = list[list[str]]
+
+
+class ListFile(ABC):
+    """
+    A list, read once: either :meth:`cells` or :meth:`blocks`, which have the same rows in the same order.
+
+    :ivar names: the names of its columns.
+    :ivar places: the places of the columns of addresses among them.
+    """
+
+    names: list[str]
+    places: list[int]
+
+    @abstractmethod
+    def cells(self) -> Iterator[Cells]:
+        """Yield the cells of the columns of addresses, some thousand rows at a time."""
+
+    @abstractmethod
+    def blocks(self) -> Iterator[Any]:
+        """Yield rows as they stand in the file, some thousand at a time."""
+
+    @abstractmethod
+    def count(self, block: Any) -> int:
+        """
+        Return how many rows a block has; blank lines are none.
+
+        :param block: one of :meth:`blocks`.
+        """
+
+    @abstractmethod
+    def records(self, block: Any) -> Iterator[Sequence[Any]]:
+        """
+        Yield the rows of a block as values, one for each of :attr:`names`; None where there is none.
+
+        :param block: one of :meth:`blocks`.
+        """

@@ -56,10 +56,29 @@ class Cleaner:
 
         :param values: anything, some thousand at a time.
         """
+        return list(filter(None, self._judge(self._strip(values))))
+
+    def cells(self, values: Sequence[str]) -> list[str | None]:
+        """
+        Return the address that each value holds; "" for a value that is no address, and None for an empty one.
+
+        :param values: anything, some thousand at a time.
+        """
+        stripped = self._strip(values)
+        judged = self._judge(stripped)
+        if len(judged) == len(stripped):
+            return judged  # type: ignore[return-value]  # none is empty
+        rest = iter(judged)
+        return [next(rest) if "@" in text else "" if text else None for text in stripped]
+
+    def _strip(self, values: Sequence[str]) -> list[str]:
         self.read += len(values)
         if not "".join(values).isascii():
             values = [value if value.isascii() else self._visible(value) for value in values]
-        stripped = [value.strip() for value in values]
+        return [value.strip() for value in values]
+
+    def _judge(self, stripped: Sequence[str]) -> list[str]:
+        """Return those that have an @, and "" for those among them that are no addresses."""
         texts = [text for text in stripped if "@" in text]
         if missing := len(stripped) - len(texts):
             empty = stripped.count("")
@@ -69,7 +88,7 @@ class Cleaner:
         addresses: list[str] = []
         for start in range(0, len(texts), _FEW):
             few = texts[start : start + _FEW]
-            addresses += few if are_plain(few) else filter(None, map(self._judged, few))
+            addresses += few if are_plain(few) else map(self._judged, few)
         return addresses
 
     def _visible(self, value: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 #: For each column of addresses, the cells of some rows as they stand in the file; "" where there is none.
 Cells = list[list[str]]
 
+_LONGEST_INTEGER = 63  # bits
+
 
 class ListFile(ABC):
     """
@@ -44,3 +46,13 @@ class ListFile(ABC):
 
         :param block: one of :meth:`blocks`.
         """
+
+
+def kind_of(value: Any) -> type:
+    """
+    Return the type of a value as a column of Parquet may have it: text for an integer that is too long.
+
+    :param value: any value but None.
+    """
+    is_long = isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER
+    return str if is_long else type(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from airflow_provider_emailverify.results.schema import Verdict, utc_text
@@ -34,17 +34,18 @@ class Answers:
     Number distinct answers from 1 on. Number 0 stands for none.
 
     :param columns: the columns of the schema that are kept, without ``email``.
+    :param nothing: what stands in them where there is no answer.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], nothing: Mapping[str, str] | None = None) -> None:
         self.columns = tuple(columns)
-        nothing: Answer = (None,) * len(self.columns)
+        none: Answer = tuple((nothing or {}).get(name) for name in self.columns)
         self._numbers: dict[Answer, int] = {}
         self._verdict, self._time = (
             self.columns.index(name) if name in self.columns else None for name in ("verdict", "verified_at")
         )
         #: The answers, by number.
-        self.values: list[Answer] = [nothing]
+        self.values: list[Answer] = [none]
         #: Their ranks, by number, see :func:`rank`.
         self.ranks = [rank(None, None)]
 

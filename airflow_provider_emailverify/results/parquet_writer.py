@@ -32,7 +32,7 @@ class ParquetWriter(ResultWriter):
         self._pa = pa
         self._schema = arrow_schema(origin.vendor)
         self._start_row_group()
-        self._sink = _Sink(spool)
+        self._sink = SpoolSink(spool)
         self._arrow = ArrowWriter(
             pa.PythonFile(self._sink, mode="w"),
             self._schema,
@@ -84,10 +84,10 @@ class ParquetWriter(ResultWriter):
         pa = self._pa
         shared = pa.schema(list(self._schema)[1:])
         columns = zip(*map(self.rendered, self._numbers), strict=True)
-        distinct = [_strings(column).cast(field.type) for column, field in zip(columns, shared, strict=True)]
+        distinct = [strings(column).cast(field.type) for column, field in zip(columns, shared, strict=True)]
         picks = pa.Array.from_buffers(pa.int32(), len(self._findings), [None, pa.py_buffer(self._findings)])
         table = pa.record_batch(distinct, schema=shared).take(picks)
-        self._arrow.write_batch(pa.record_batch([_strings(self._emails), *table.columns], schema=self._schema))
+        self._arrow.write_batch(pa.record_batch([strings(self._emails), *table.columns], schema=self._schema))
         self._start_row_group()
 
     def _start_row_group(self) -> None:
@@ -96,7 +96,7 @@ class ParquetWriter(ResultWriter):
         self._numbers: dict[Finding, int] = {}
 
 
-class _Sink(io.RawIOBase):
+class SpoolSink(io.RawIOBase):
     """A spool as a file that pyarrow can close, which leaves the spool open."""
 
     def __init__(self, spool: Spool) -> None:
@@ -105,12 +105,33 @@ class _Sink(io.RawIOBase):
         self.is_open = True
 
     def writable(self) -> bool:
+        """Tell pyarrow that it may write."""
         return True
 
     def write(self, chunk: Any) -> int:
+        """Append bytes, or drop them once the file was given up."""
         if self.is_open:
             self._spool.write(chunk)
         return len(chunk)
+
+
+def arrow_field(column: str, name: str | None = None) -> pyarrow.Field:
+    """
+    Return a column of the schema as Parquet files carry it.
+
+    :param column: the column of the schema.
+    :param name: its name in the file, if that is another.
+    """
+    import pyarrow as pa
+
+    if column in FLAGS:
+        kind = pa.bool_()
+    elif column == "verified_at":
+        # Parquet has no whole seconds, and this is the unit that every warehouse takes for a point in time.
+        kind = pa.timestamp("us", tz="UTC")
+    else:
+        kind = pa.string() if column == "email" else pa.dictionary(pa.int32(), pa.string())
+    return pa.field(name or column, kind, metadata={"description": COLUMNS[column]})
 
 
 def arrow_schema(vendor: str) -> pyarrow.Schema:
@@ -121,21 +142,18 @@ def arrow_schema(vendor: str) -> pyarrow.Schema:
     """
     import pyarrow as pa
 
-    def type_of(name: str) -> pyarrow.DataType:
-        if name in FLAGS:
-            return pa.bool_()
-        if name == "verified_at":
-            # Parquet has no whole seconds, and this is the unit that every warehouse takes for a point in time.
-            return pa.timestamp("us", tz="UTC")
-        return pa.string() if name == "email" else pa.dictionary(pa.int32(), pa.string())
-
     return pa.schema(
-        [pa.field(name, type_of(name), metadata={"description": text}) for name, text in COLUMNS.items()],
+        [arrow_field(name) for name in COLUMNS],
         metadata={"emailverify.schema_version": str(SCHEMA_VERSION), "emailverify.vendor": vendor},
     )
 
 
-def _strings(values: Any) -> Any:
+def strings(values: Sequence[str | None]) -> Any:
+    """
+    Return texts as an Arrow array.
+
+    :param values: the texts.
+    """
     # Not pa.array(): that imports pandas where it is installed, for 1 s and 100 MB, to look for its types.
     from pyarrow.lib import StringBuilder
 

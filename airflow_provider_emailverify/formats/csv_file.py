@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
-from itertools import chain
+from itertools import chain, islice
 from operator import length_hint, methodcaller
 from typing import cast
 
@@ -31,11 +31,13 @@ class CsvBlock:
     :param texts: the text of each, without the line break that ends it; "" for a blank line.
     :param breaks: the line break that ends each, or all.
     :param fields: the fields of each; None where there are no quotes, and a split at each separator tells them.
+    :param whole: the text of all, where there are no quotes.
     """
 
     texts: list[str]
     breaks: list[str] | str
     fields: list[list[str]] | None
+    whole: str = ""
 
     def append(self, text: str, fields: list[str] | None = None) -> None:
         """
@@ -132,10 +134,11 @@ class CsvFile:
             self._line += self._lines_read()
             self._lines_read = int
 
-    def blocks(self) -> Iterator[CsvBlock]:
+    def blocks(self, *, with_quoted: bool = True) -> Iterator[CsvBlock]:
         """
         Yield the records below the header as they stand in the file, blank lines among them.
 
+        :param with_quoted: give texts also where there are quotes; if not, there are only fields.
         :raises QuotesFaultError: the quotes of a record do not match.
         :raises FaultyTextError: the text cannot be read on, or a record is too long.
         """
@@ -143,21 +146,29 @@ class CsvFile:
         self._rest = ""
         for text in blocks:
             if '"' not in text:
-                block = CsvBlock(*split_lines(text), None)
+                block = CsvBlock(*split_lines(text), None, text)
                 self._line += len(block.texts)
                 yield block
                 continue
-            lines: list[str] = []  # those of the record that is being parsed
-            some = CsvBlock([], [], [])
-            for record in self._quoted(text, blocks, lines):
-                some.append("".join(lines), record)
-                lines.clear()
-                if len(some.texts) == _BLOCK_RECORDS:
-                    yield some
-                    some = CsvBlock([], [], [])
-            yield some
+            if with_quoted:
+                yield from self._quoted_blocks(text, blocks)
+            else:
+                records = self._quoted(text, blocks)
+                while some := list(islice(records, _BLOCK_RECORDS)):
+                    yield CsvBlock([], [], some)
             self._line += self._lines_read()
             self._lines_read = int
+
+    def _quoted_blocks(self, text: str, blocks: Iterator[str]) -> Iterator[CsvBlock]:
+        lines: list[str] = []  # those of the record that is being parsed
+        some = CsvBlock([], [], [])
+        for record in self._quoted(text, blocks, lines):
+            some.append("".join(lines), record)
+            lines.clear()
+            if len(some.texts) == _BLOCK_RECORDS:
+                yield some
+                some = CsvBlock([], [], [])
+        yield some
 
     def _quoted(self, text: str, blocks: Iterator[str], read: list[str] | None = None) -> Iterator[list[str]]:
         """

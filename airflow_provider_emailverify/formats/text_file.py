@@ -127,9 +127,7 @@ def lines_of(text: str) -> list[str]:
     :param text: a block of whole lines.
     """
     # Not splitlines(): that takes a form feed or U+2028 for the end of a line, too.
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.removesuffix("\n").split("\n")
+    return split_lines(text)[0] or [""]
 
 
 def split_lines(text: str) -> tuple[list[str], list[str] | str]:
@@ -138,14 +136,13 @@ def split_lines(text: str) -> tuple[list[str], list[str] | str]:
 
     :param text: a block of whole lines.
     """
-    returns = text.count("\r")
-    line_break = "\r\n" if returns else "\n"
-    if returns and not returns == text.count("\n") == text.count("\r\n"):
+    line_break = "\r\n" if "\r" in text else "\n"
+    lines = text.split(line_break)
+    if line_break == "\r\n" and not len(lines) - 1 == text.count("\n") == text.count("\r"):
         parts = _LINE_BREAK.split(text)
         if parts[-1]:
             parts.append("")
         return parts[:-1:2], parts[1::2]
-    lines = text.split(line_break)
     if lines[-1]:
         return lines, [*[line_break] * (len(lines) - 1), ""]
     lines.pop()

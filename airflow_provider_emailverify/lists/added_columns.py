@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.results.answers import Answers
 from airflow_provider_emailverify.results.schema import COLUMNS
 
 T = TypeVar("T")
-#: The answers of a row: the number of the one, or of each column of addresses.
-Key = int | tuple[int, ...]
-
-_MOST_RENDERED = 8192
+#: For each column of addresses, the numbers of the answers of some rows.
+Numbers = Sequence[Sequence[int]]
 
 
 class AddedColumns:
@@ -27,11 +25,11 @@ class AddedColumns:
 
     def __init__(self, answers: Answers, columns: Sequence[str], prefix: str) -> None:
         self._answers = answers
-        self._columns = list(columns)
         self._prefix = prefix
-        #: Their names in the list, and which columns of the schema they are.
-        self.names: list[str] = []
-        self.columns: list[str] = []
+        #: The columns of the schema.
+        self.columns = list(columns)
+        #: Their names in the list, for each column of addresses.
+        self.names_of: list[list[str]] = []
 
     def name_for(self, address_columns: Sequence[str]) -> None:
         """
@@ -44,43 +42,35 @@ class AddedColumns:
         """
         joint = " " if any(" " in name for name in address_columns) else "_"
         starts = [""] if len(address_columns) == 1 else [f"{name}{joint}" for name in address_columns]
-        self.names = [f"{start}{self._prefix}{column}" for start in starts for column in self._columns]
-        self.columns = [column for _ in starts for column in self._columns]
+        self.names_of = [[f"{start}{self._prefix}{column}" for column in self.columns] for start in starts]
 
-    def keys(self, numbers: Sequence[list[int]]) -> Sequence[Key]:
+    @property
+    def names(self) -> list[str]:
+        """All their names in the list."""
+        return [name for names in self.names_of for name in names]
+
+    def values(self, number: int) -> Sequence[str | None]:
         """
-        Return the answers of some rows.
+        Return what stands in the columns for one column of addresses.
 
-        :param numbers: for each column of addresses the numbers of the rows' answers.
+        :param number: the number of the answer.
         """
-        return numbers[0] if len(numbers) == 1 else list(zip(*numbers, strict=True))
-
-    def values(self, key: Key) -> list[str | None]:
-        """
-        Return what stands in the columns.
-
-        :param key: the answers of a row.
-        """
-        numbers = (key,) if isinstance(key, int) else key
-        width = len(self._columns)
-        return [value for number in numbers for value in self._answers.values[number][:width]]
+        return self._answers.values[number][: len(self.columns)]
 
 
-class Rendered(dict[Any, T]):
+class Rendered(dict[int, T]):
     """
-    What was rendered before, by key; a few thousand at a time.
+    What writers make of answers, each once: there are few of them.
 
-    :param render: renders what is behind a key.
+    :param render: renders the answer of a number.
     """
 
-    def __init__(self, render: Callable[[Any], T]) -> None:
+    def __init__(self, render: Callable[[int], T]) -> None:
         super().__init__()
         self._render = render
 
-    def __missing__(self, key: Any) -> T:
-        if len(self) >= _MOST_RENDERED:
-            self.clear()
-        value = self[key] = self._render(key)
+    def __missing__(self, number: int) -> T:
+        value = self[number] = self._render(number)
         return value
 
 

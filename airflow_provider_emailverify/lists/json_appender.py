@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_emailverify.lists.added_columns import AddedColumns, Key, Rendered
+from airflow_provider_emailverify.lists.added_columns import AddedColumns, Numbers, Rendered
 from airflow_provider_emailverify.lists.list_writer import Keep, ListWriter
 from airflow_provider_emailverify.lists.text_lists import JsonLinesList, Lines
 from airflow_provider_emailverify.results.schema import FLAGS
@@ -36,29 +37,32 @@ class JsonAppender(ListWriter):
         super().__init__(added, spool)
         self._encoding = file.text.encoding
         self._is_replacing = is_replacing
-        self._tails = Rendered(self._tail)
-        self._values = Rendered(self._render)
+        self._values = [Rendered(partial(self._render, names)) for names in added.names_of]
+        self._tails = [Rendered(partial(self._tail, values)) for values in self._values]
         spool.write(file.text.mark)
 
-    def write(self, block: Lines, keys: Sequence[Key], keep: Keep = None) -> None:
+    def write(self, block: Lines, numbers: Numbers, keep: Keep = None) -> None:
         """Append lines."""
-        self.spool.write("".join(self._lines(block, keys, keep)).encode(self._encoding))
+        self.spool.write("".join(self._lines(block, numbers, keep)).encode(self._encoding))
 
-    def _lines(self, block: Lines, keys: Sequence[Key], keep: Keep) -> Iterator[str]:
+    def _lines(self, block: Lines, numbers: Numbers, keep: Keep) -> Iterator[str]:
         texts, breaks = block
-        rest, kept = iter(keys), iter(keep or [])
+        rows, kept = zip(*numbers, strict=True), iter(keep or [])
         for text, end in zip(texts, [breaks] * len(texts) if isinstance(breaks, str) else breaks, strict=True):
             if not text.strip():
                 if keep is None:
                     yield text + end
                 continue
-            key = next(rest)
+            row = next(rows)
             if keep is not None and not next(kept):
                 continue
             if self._is_replacing:
-                yield self._replace(text, key) + end
+                yield self._replace(text, row) + end
+            elif len(row) == 1:
+                yield self._append(text, self._tails[0][row[0]]) + end
             else:
-                yield self._append(text, self._tails[key]) + end
+                tails = [tails[number] for tails, number in zip(self._tails, row, strict=True)]
+                yield self._append(text, ",".join(tails)) + end
 
     def _append(self, text: str, tail: str) -> str:
         close = text.rindex("}")
@@ -66,8 +70,10 @@ class JsonAppender(ListWriter):
         comma = "" if start.rstrip().endswith("{") else ","
         return start + comma + tail + text[close:]
 
-    def _replace(self, text: str, key: Key) -> str:
-        values = dict(self._values[key])
+    def _replace(self, text: str, row: Sequence[int]) -> str:
+        values: dict[str, str] = {}
+        for rendered, number in zip(self._values, row, strict=True):
+            values |= rendered[number]
         parts, done = [], 0
         for name, start, end in members(text):
             if name in values:
@@ -76,14 +82,13 @@ class JsonAppender(ListWriter):
         whole = "".join([*parts, text[done:]])
         return self._append(whole, _joined(values)) if values else whole
 
-    def _tail(self, key: Key) -> str:
-        return _joined(self._values[key])
+    def _tail(self, values: Rendered[dict[str, str]], number: int) -> str:
+        return _joined(values[number])
 
-    def _render(self, key: Key) -> dict[str, str]:
-        added = self.added
+    def _render(self, names: Sequence[str], number: int) -> dict[str, str]:
         return {
             name: self._fit(_encode(value == "true" if value and column in FLAGS else value))
-            for name, column, value in zip(added.names, added.columns, added.values(key), strict=True)
+            for name, column, value in zip(names, self.added.columns, self.added.values(number), strict=True)
         }
 
     def _fit(self, text: str) -> str:

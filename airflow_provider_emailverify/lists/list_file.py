@@ -18,10 +18,17 @@ class ListFile(ABC):
 
     :ivar names: the names of its columns.
     :ivar places: the places of the columns of addresses among them.
+    :ivar types: the types of the values in the columns, None apart, for those who ask before they read; text if it is
+        not named.
     """
 
     names: list[str]
     places: list[int]
+    types: dict[str, set[type]] | None = None
+
+    def note_types(self) -> None:
+        """Note the types of values while :meth:`cells` are read."""
+        self.types = {}
 
     @abstractmethod
     def cells(self) -> Iterator[Cells]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from airflow_provider_emailverify.lists.added_columns import AddedColumns, Key
+from airflow_provider_emailverify.lists.added_columns import AddedColumns, Numbers
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.storage.spool import Spool
@@ -28,17 +28,19 @@ class ListWriter(ABC):
     media_type: ClassVar[str]
 
     def __init__(self, added: AddedColumns, spool: Spool) -> None:
+        #: Rows with more values than there are columns, which only CSV can have.
+        self.too_long = 0
         self.added = added
         self.spool = spool
         spool.media_type = self.media_type
 
     @abstractmethod
-    def write(self, block: Any, keys: Sequence[Key], keep: Keep = None) -> None:
+    def write(self, block: Any, numbers: Numbers, keep: Keep = None) -> None:
         """
         Append rows.
 
         :param block: a block of the list.
-        :param keys: for each of its rows the answers.
+        :param numbers: the numbers of their answers.
         :param keep: which of its rows are wanted.
         """
 

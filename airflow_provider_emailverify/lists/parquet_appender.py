@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emailverify.lists.added_columns import AddedColumns, Key
+from airflow_provider_emailverify.lists.added_columns import AddedColumns, Numbers
 from airflow_provider_emailverify.lists.list_writer import Keep, ListWriter
 from airflow_provider_emailverify.results.parquet_writer import SpoolSink, arrow_field, strings
 
@@ -38,20 +38,22 @@ class ParquetAppender(ListWriter):
         self._pa = pa
         fields = [*schema]
         self._places: list[int] = []
-        for name, column in zip(added.names, added.columns, strict=True):
-            place = replaced.get(name, len(fields))
-            fields[place : place + 1] = [arrow_field(column, name)]
-            self._places.append(place)
+        for names in added.names_of:
+            for name, column in zip(names, added.columns, strict=True):
+                place = replaced.get(name, len(fields))
+                fields[place : place + 1] = [arrow_field(column, name)]
+                self._places.append(place)
         self._schema = pa.schema(fields, metadata=schema.metadata)
         self._sink = SpoolSink(spool)
         self._arrow = ParquetWriter(pa.PythonFile(self._sink, mode="w"), self._schema, compression="zstd")
         self._batches: list[pyarrow.RecordBatch] = []
 
-    def write(self, block: pyarrow.RecordBatch, keys: Sequence[Key], keep: Keep = None) -> None:
+    def write(self, block: pyarrow.RecordBatch, numbers: Numbers, keep: Keep = None) -> None:
         """Append rows."""
         pa = self._pa
         columns = [*block.columns]
-        for place, column in zip(self._places, self._columns(keys), strict=True):
+        added = [column for some in numbers for column in self._columns(some)]
+        for place, column in zip(self._places, added, strict=True):
             columns[place : place + 1] = [column]
         batch = pa.record_batch(columns, schema=self._schema)
         if keep is not None:
@@ -72,16 +74,14 @@ class ParquetAppender(ListWriter):
         self._sink.is_open = False
         self._arrow.close()
 
-    def _columns(self, keys: Sequence[Key]) -> list[Any]:
-        """Return the added columns of some rows."""
-        pa = self._pa
-        numbers: dict[Key, int] = {}
-        picks = pa.array([numbers.setdefault(key, len(numbers)) for key in keys], pa.int32())
-        distinct = [self.added.values(key) for key in numbers]
-        fields = [self._schema.field(place) for place in self._places]
+    def _columns(self, numbers: Sequence[int]) -> list[Any]:
+        """Return the added columns of some rows, for one column of addresses."""
+        places: dict[int, int] = {}
+        picks = self._pa.array([places.setdefault(number, len(places)) for number in numbers], self._pa.int32())
+        distinct = zip(*map(self.added.values, places), strict=True) if places else [()] * len(self.added.columns)
         return [
-            strings([values[place] for values in distinct]).cast(field.type).take(picks)
-            for place, field in enumerate(fields)
+            strings(values).cast(arrow_field(column).type).take(picks)
+            for values, column in zip(distinct, self.added.columns, strict=True)
         ]
 
     def _flush(self) -> None:

@@ -55,6 +55,15 @@ _ADVICE: tuple[tuple[type[FaultyTextError], str], ...] = (
 )
 
 
+def is_list_name(name: str) -> bool:
+    """
+    Tell by its name whether a file may be a list.
+
+    :param name: the name, without a folder.
+    """
+    return PurePosixPath(name.lower().removesuffix(".gz")).suffix in FORMATS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFormat:
     """

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emailverify.lists.added_columns import AddedColumns, Key, Rendered
+from airflow_provider_emailverify.lists.added_columns import AddedColumns, Numbers, Rendered
 from airflow_provider_emailverify.lists.list_file import ListFile
 from airflow_provider_emailverify.lists.list_writer import Keep, ListWriter
 from airflow_provider_emailverify.lists.parquet_appender import ParquetAppender
@@ -44,27 +44,28 @@ class RecordWriter(ListWriter):
                 self.names.append(name)
         self._values = Rendered(self._added)
 
-    def rows(self, block: Any, keys: Sequence[Key], keep: Keep) -> Iterator[list[Any]]:
+    def rows(self, block: Any, numbers: Numbers, keep: Keep) -> Iterator[list[Any]]:
         """
         Yield rows, with the added columns.
 
         :param block: a block of the list.
-        :param keys: for each of its rows the answers.
+        :param numbers: the numbers of their answers.
         :param keep: which of its rows are wanted.
         """
-        pairs: Iterable[tuple[Sequence[Any], Key]] = zip(self._file.records(block), keys, strict=True)
+        pairs: Iterable[Any] = zip(self._file.records(block), zip(*numbers, strict=True), strict=True)
         width = len(self.names)
-        for record, key in compress(pairs, keep) if keep is not None else pairs:
+        for record, answers in compress(pairs, keep) if keep is not None else pairs:
             row = [*record]
             row += [None] * (width - len(row))
-            for place, value in zip(self._places, self._values[key], strict=True):
+            added = [value for number in answers for value in self._values[number]]
+            for place, value in zip(self._places, added, strict=True):
                 row[place] = value
             yield row
 
-    def _added(self, key: Key) -> list[Any]:
+    def _added(self, number: int) -> list[Any]:
         return [
             value == "true" if value and column in FLAGS else value
-            for column, value in zip(self.added.columns, self.added.values(key), strict=True)
+            for column, value in zip(self.added.columns, self.added.values(number), strict=True)
         ]
 
 
@@ -77,9 +78,9 @@ class CsvRecordWriter(RecordWriter):
         super().__init__(file, added, spool, replaced)
         self._write_rows([self.names])
 
-    def write(self, block: Any, keys: Sequence[Key], keep: Keep = None) -> None:
+    def write(self, block: Any, numbers: Numbers, keep: Keep = None) -> None:
         """Append rows."""
-        self._write_rows(map(as_text, row) for row in self.rows(block, keys, keep))
+        self._write_rows(map(as_text, row) for row in self.rows(block, numbers, keep))
 
     def _write_rows(self, rows: Iterable[Iterable[str | None]]) -> None:
         text = io.StringIO(newline="")
@@ -92,10 +93,10 @@ class JsonRecordWriter(RecordWriter):
 
     media_type = "application/x-ndjson"
 
-    def write(self, block: Any, keys: Sequence[Key], keep: Keep = None) -> None:
+    def write(self, block: Any, numbers: Numbers, keep: Keep = None) -> None:
         """Append rows."""
         encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=as_text).encode
-        lines = [encode(dict(zip(self.names, row, strict=True))) + "\n" for row in self.rows(block, keys, keep)]
+        lines = [encode(dict(zip(self.names, row, strict=True))) + "\n" for row in self.rows(block, numbers, keep)]
         self.spool.write("".join(lines).encode(errors="replace"))
 
 
@@ -107,32 +108,24 @@ class ParquetRecordWriter(ListWriter):
     :param added: the columns that are added.
     :param spool: where the bytes go, empty.
     :param replaced: for each added column that is in the list already, its place there.
-    :param types: the types of the values of each column; those that are not named hold text.
     """
 
     media_type = ParquetAppender.media_type
 
-    def __init__(
-        self,
-        file: ListFile,
-        added: AddedColumns,
-        spool: Spool,
-        replaced: Mapping[str, int],
-        types: Mapping[str, set[type]],
-    ) -> None:
+    def __init__(self, file: ListFile, added: AddedColumns, spool: Spool, replaced: Mapping[str, int]) -> None:
         super().__init__(added, spool)
         import pyarrow as pa
 
         self._file = file
         self._schema = pa.schema(
             [
-                pa.field(unique, _arrow_type(types.get(name, {str})))
+                pa.field(unique, _arrow_type((file.types or {}).get(name, {str})))
                 for unique, name in zip(unique_names(file.names), file.names, strict=True)
             ]
         )
         self._appender = ParquetAppender(self._schema, added, spool, replaced)
 
-    def write(self, block: Any, keys: Sequence[Key], keep: Keep = None) -> None:
+    def write(self, block: Any, numbers: Numbers, keep: Keep = None) -> None:
         """Append rows."""
         import pyarrow as pa
 
@@ -141,7 +134,7 @@ class ParquetRecordWriter(ListWriter):
             pa.array(map(as_text, values) if field.type == pa.string() else values, field.type)
             for values, field in zip(columns, self._schema, strict=True)
         ]
-        self._appender.write(pa.record_batch(arrays, schema=self._schema), keys, keep)
+        self._appender.write(pa.record_batch(arrays, schema=self._schema), numbers, keep)
 
     def close(self) -> None:
         """Write what is still held back, and the footer."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from typing import Any, cast
 
 from airflow_provider_emailverify.exceptions import InvalidSourceError
@@ -15,7 +14,6 @@ from airflow_provider_emailverify.formats.text_file import TextFile, lines_of, s
 from airflow_provider_emailverify.lists.columns import Wanted, header_place, places_of
 from airflow_provider_emailverify.lists.list_file import Cells, ListFile, kind_of
 
-_BLOCK = 4096
 #: Lines, and the line breaks that end them.
 Lines = tuple[list[str], list[str] | str]
 
@@ -67,13 +65,16 @@ class CsvList(ListFile):
 
     def cells(self) -> Iterator[Cells]:
         """Yield the cells; a row may end before them."""
-        records = self.table.records(upto=max(self.places))
-        if len(self.places) == 1:
-            place = self.places[0]
-            while block := [record[place] if place < len(record) else "" for record in islice(records, _BLOCK)]:
-                yield [block]
-        while some := list(islice(records, _BLOCK)):
-            yield [[record[place] if place < len(record) else "" for record in some] for place in self.places]
+        separator, last = self.table.head.separator, max(self.places)
+        for block in self.table.blocks(with_quoted=False):
+            records = list(filter(None, block.fields or []))
+            if block.fields is None:
+                texts = list(filter(None, block.texts)) if "" in block.texts else block.texts
+                with suppress(IndexError):  # one has too few fields
+                    yield [[text.split(separator, place + 1)[place] for text in texts] for place in self.places]
+                    continue
+                records = [text.split(separator, last + 1) for text in texts]
+            yield [[record[place] if place < len(record) else "" for record in records] for place in self.places]
 
     def blocks(self) -> Iterator[CsvBlock]:
         """Yield the records as they stand in the file, blank lines among them."""
@@ -121,8 +122,6 @@ class JsonLinesList(ListFile):
         self._wanted = wanted
         #: The names of the members of all objects that were read, in the order in which they came.
         self.names: list[str] = []
-        #: The types of their values, None apart; for those who ask for it.
-        self.types: dict[str, set[type]] | None = None
         self.places: list[int] = []
         self._line = 0
 

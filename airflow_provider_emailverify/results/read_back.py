@@ -43,6 +43,16 @@ class NoResultsError(ValueError):
     """
 
 
+def is_result_name(name: str) -> bool:
+    """
+    Tell by its name whether a file in a folder of results holds rows of the schema; vendors' own files do not.
+
+    :param name: the name, without a folder.
+    """
+    stem, _, ending = name.rpartition(".")
+    return ending in _READERS and stem != "vendor" and not stem.endswith(".vendor")
+
+
 def count_files(paths: Iterable[str]) -> dict[str, Any]:
     """
     Count the rows of files that the download operator wrote.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -66,6 +67,44 @@ def list_files(named: str | Sequence[str], is_wanted: Callable[[str], bool]) -> 
         for file in _files_of(uri, is_wanted):
             found.setdefault(file.uri, file)
     return list(found.values())
+
+
+def fixed_folder(uri: str) -> str:
+    """
+    Return the folder in which a URI, a folder or a pattern finds all its files.
+
+    :param uri: the URI; its slash at the end stays.
+    """
+    start = uri.partition("*")[0]
+    return start[: start.rfind("/") + 1]
+
+
+def names_file(named: str, uri: str, is_wanted: Callable[[str], bool]) -> bool:
+    """
+    Tell whether a URI, a folder or a pattern would find a file, were it there.
+
+    :param named: the URI, folder or pattern.
+    :param uri: the file's.
+    :param is_wanted: as for :func:`list_files`.
+    """
+    place, file = location(named), location(uri)
+    if not named.endswith("/") and "*" not in named:
+        return place == file
+    folder = location(fixed_folder(named))
+    return file.startswith(folder) and _matcher(place.removeprefix(folder), is_wanted)(file.removeprefix(folder))
+
+
+def location(uri: str) -> str:
+    """
+    Return a URI in the one spelling of its place, without the connection.
+
+    :param uri: the URI.
+    """
+    parts = check_sources(uri)
+    scheme, key = ("file", parts.key or "") if parts.is_local else (parts.scheme, parts.key or "")
+    if parts.is_local:
+        key = posixpath.normpath(f"/{key}").lstrip("/") + ("/" if key.endswith("/") and key.strip("/") else "")
+    return f"{scheme}://{parts.bucket}/{key}"
 
 
 def _files_of(uri: str, is_wanted: Callable[[str], bool]) -> list[StoredFile]:

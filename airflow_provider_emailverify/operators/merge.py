@@ -1,0 +1,185 @@
+"""Give the user's own list back, with the verdicts beside its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
+
+from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
+from airflow_provider_emailverify.version_compat import ASSETS
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_emailverify.steps.merging import Merged
+
+#: What a merge adds to a list unless it is told otherwise.
+DEFAULT_COLUMNS = ("verdict", "reason", "vendor", "verified_at")
+
+
+class EmailVerifyMergeOperator(BaseOperator):
+    """
+    Write every row of a list, as it was, with what is known of its address behind it.
+
+    The rows stay in their order with all their columns. CSV keeps its separator, encoding, quotes and line breaks, JSON
+    lines their text, Parquet its types and metadata. One address a line comes back as CSV, and what was in gzip
+    comes back plain. The list is read by the same code as the submit operator's, so it is the same rows.
+
+    Each row says why it is as it is. A duplicate has the verdict of its first. What is no address is ``undeliverable``
+    with the reason ``invalid_syntax``. An address without a result is ``unknown`` with the reason ``missing``. An empty
+    cell has no verdict, and the reason ``no_address``.
+
+    Results may be of several vendors and times. Of several answers about an address the newest that is not ``unknown``
+    counts, then the newest; of equally old ones, that of the later file in ``results``. An answer is for the address
+    that is spelled like its own; if there is none, for those that differ in case and Unicode form only.
+
+    All files appear or none does. Memory follows the addresses of the list (30 bytes each at most), not the results.
+
+    The return value is the URI of the list; with ``split_by_verdict``, a dict of URIs; and if ``source`` is a list, a
+    folder or a pattern, a list of that, one for each of its files. The XCom key ``summary`` holds ``rows``,
+    ``addresses``, ``duplicates``, ``dropped`` by reason, ``no_address``, ``missing``, and the counts of ``verdicts``,
+    ``reasons`` and ``vendors``; ``rows_written``, ``sources`` with their rows, and ``paths``.
+
+    :param source: a URI as ``ObjectStoragePath`` takes it; a folder, which ends in a slash; a pattern such as
+        ``s3://my_conn@bucket/lists/*.csv``; or a list of those. (templated)
+    :param results: files of results in the same way, ending in ``.csv``, ``.jsonl`` or ``.parquet``, for instance what
+        downloads returned; lists that were merged are results too. (templated)
+    :param destination: a URI. If it ends in a slash it is a folder, and ``list.csv`` becomes ``list.verified.csv`` in
+        it; otherwise it is the file. Several sources need a folder, in which they keep their own folders. (templated)
+    :param columns: the columns of the schema that are added. (templated)
+    :param prefix: what stands before their names, such as ``ev_``. (templated)
+    :param verdicts: write only rows of these verdicts; the summary still counts all. (templated)
+    :param split_by_verdict: write a file for each verdict, into a folder ``list.verified/`` at the destination; and one
+        called ``no_address``, if there are such rows. A file ``_SUCCESS`` is there exactly while all the others are.
+    :param output_format: ``csv``, ``jsonl`` or ``parquet``, to convert the list.
+    :param email_column: the name of the column of addresses, or of the member of a JSON line; or a list of names: then
+        each gets columns, which are called after it, such as ``Second Email verdict``, and the first one's verdict is
+        the row's. By default the column's own name tells. (templated)
+    :param source_format: ``csv``, ``jsonl``, ``parquet`` or ``lines`` (one address a line); by default what the file's
+        name ends in, ``.gz`` apart. (templated)
+    :param encoding: of a text file.
+    :param replace_columns: a list that has such columns already, from an earlier merge, gets the new ones in their
+        place. By default that is an error.
+    """
+
+    template_fields: Sequence[str] = (
+        "source",
+        "results",
+        "destination",
+        "columns",
+        "prefix",
+        "verdicts",
+        "email_column",
+        "source_format",
+    )
+    ui_color = "#dcefe2"
+
+    def __init__(
+        self,
+        *,
+        source: str | Sequence[str],
+        results: str | Sequence[Any] | Mapping[str, str],
+        destination: str,
+        columns: Sequence[str] = DEFAULT_COLUMNS,
+        prefix: str = "",
+        verdicts: Sequence[str] | None = None,
+        split_by_verdict: bool = False,
+        output_format: Literal["csv", "jsonl", "parquet"] | None = None,
+        email_column: str | Sequence[str] | None = None,
+        source_format: Literal["csv", "jsonl", "parquet", "lines"] | None = None,
+        encoding: str = "utf-8",
+        replace_columns: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.results = results
+        self.destination = destination
+        self.columns = columns
+        self.prefix = prefix
+        self.verdicts = verdicts
+        self.split_by_verdict = split_by_verdict
+        self.output_format = output_format
+        self.email_column = email_column
+        self.source_format = source_format
+        self.encoding = encoding
+        self.replace_columns = replace_columns
+
+    def execute(self, context: Context) -> Any:
+        """
+        Merge and publish. Return the URI of the list, or several.
+
+        :param context: the task's context.
+        :raises AirflowFailException: for a reason that a retry cannot cure.
+        :raises EmailVerifyError: for a reason that it can.
+        """
+        with fail_fast_when_permanent():
+            merged = self._merge()
+        summary = merged.summary
+        self.log.info(
+            "Merged %d rows with %d addresses: %d rows without an answer, %d without an address. Published at %s",
+            summary["rows"],
+            summary["addresses"],
+            summary["missing"],
+            summary["no_address"],
+            merged.paths,
+        )
+        if summary["too_long"]:
+            self.log.warning(
+                "%d rows have more fields than the header. Their verdicts stand behind all their fields, and so in no "
+                "column of the header.",
+                summary["too_long"],
+            )
+        context["ti"].xcom_push(key="summary", value=summary)
+        self._describe_outlets(context, merged)
+        return merged.paths
+
+    def _merge(self) -> Merged:
+        from airflow_provider_emailverify.lists.reader import ListFormat
+        from airflow_provider_emailverify.steps.merging import MergeOptions, merge
+        from airflow_provider_emailverify.storage.destination import Destination
+
+        how = ListFormat(
+            email_column=self.email_column, source_format=_word(self.source_format), encoding=self.encoding
+        )
+        options = MergeOptions(
+            how=how,
+            columns=self.columns,
+            prefix=self.prefix,
+            verdicts=_verdicts(self.verdicts),
+            split_by_verdict=self.split_by_verdict,
+            output_format=self.output_format,
+            replace_columns=self.replace_columns,
+        )
+        return merge(self.source, self.results, Destination(self.destination), options)
+
+    def _describe_outlets(self, context: Context, merged: Merged) -> None:
+        for outlet in self.outlets or []:
+            if isinstance(outlet, AssetAlias):
+                for file in merged.files:
+                    context["outlet_events"][outlet].add(Asset(file.destination.asset_uri), extra=merged.summary)
+            elif isinstance(outlet, ASSETS):
+                context["outlet_events"][outlet].extra.update(merged.summary)
+
+
+def _word(value: Any) -> Any:
+    """Return an argument, None if a template made an empty text or the word None of it."""
+    return None if value in ("", "None") else value
+
+
+def _verdicts(given: Any) -> Any:
+    from airflow_provider_emailverify.results.schema import Verdict
+
+    if _word(given) is None:
+        return None
+    words = [given] if isinstance(given, str) else given
+    try:
+        verdicts = frozenset(map(Verdict, words))
+    except (TypeError, ValueError):
+        verdicts = frozenset()
+    if not verdicts:
+        raise InvalidRequestError(f"verdicts is a list of {', '.join(Verdict)}, not {given!r}.")
+    return verdicts

@@ -44,7 +44,7 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "hooks": modules("hooks.base", "hooks.proofy", "hooks.cliova"),
-        "operators": modules("operators.submit", "operators.download", "operators.check"),
+        "operators": modules("operators.submit", "operators.download", "operators.merge", "operators.check"),
         "sensors": modules("sensors.batch"),
         "triggers": modules("triggers.batch", "triggers.event"),
         "extra-links": [f"{_PACKAGE}.links.EmailVerifyBatchLink"],

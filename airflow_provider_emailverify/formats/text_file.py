@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 MAX_LINE_CHARACTERS = 16 * 1024 * 1024
 
 _CHUNK_BYTES = 256 * 1024
+_NO_BREAKS = bytes(byte for byte in range(256) if byte not in b"\r\n")
 _LINE_BREAK = re.compile("(\r\n|\r|\n)")
 _GZIP = b"\x1f\x8b"
 _MARKS = (  # that of UTF-32 begins like that of UTF-16
@@ -138,7 +139,7 @@ def split_lines(text: str) -> tuple[list[str], list[str] | str]:
     """
     line_break = "\r\n" if "\r" in text else "\n"
     lines = text.split(line_break)
-    if line_break == "\r\n" and not len(lines) - 1 == text.count("\n") == text.count("\r"):
+    if line_break == "\r\n" and text.encode().translate(None, _NO_BREAKS) != b"\r\n" * (len(lines) - 1):
         parts = _LINE_BREAK.split(text)
         if parts[-1]:
             parts.append("")

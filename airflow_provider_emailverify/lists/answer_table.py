@@ -11,27 +11,34 @@ from __future__ import annotations
 import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import BinaryIO, Self, cast
 from unicodedata import normalize
 
-from airflow_provider_emailverify.exceptions import StorageError
+from airflow_provider_emailverify.exceptions import InvalidRequestError, StorageError
 from airflow_provider_emailverify.lists.addresses import same_address
 from airflow_provider_emailverify.results.answers import Answers
 
 _CELLS_AT_A_TIME = 1 << 14
+# A slot holds 40 bits of a hash, the number of an answer (23 bits), and whether that is for another spelling (1 bit).
+_CHECK = 24
+_ANSWER = (1 << _CHECK) - 1
+_MOST_ANSWERS = _ANSWER >> 1
+# What stands in place of a hash for a cell without an address begins here, so that its check is its own.
+_NUMBER = 40
 
 
 class AnswerTable:
     """
     Keep one answer for each address of a list: the one that counts, see :func:`.answers.rank`.
 
-    It is a hash table with open addressing. It takes 18 bytes for each cell of the list: one and a half times the hash
-    of an address in its folded form (64 bits) and the number of its answer (32 bits). From the first address on that
-    differs from its folded form it takes 24, for something of the hash of the address itself (32 bits); and 30 while
-    the table is made. Which slot belongs to a cell lies in a file without a name.
+    It is a hash table with open addressing, of 12 bytes for each cell of the list. From the first address on that
+    differs from its folded form it takes 18, for something of the hash of the address itself (32 bits). The list itself
+    lies in files without a name: first the hashes of its cells, then the slots that belong to them.
 
-    That two of n addresses are taken for the same has a probability of n²/2⁶⁵, and for two that differ in case only,
-    of one to four billion.
+    The place of a slot and the 40 bits in it tell addresses apart. That any two are taken for the same has a
+    probability of 2 in 100,000 for ten million addresses; and for two that differ in spelling only, of one to four
+    billion.
 
     :param answers: the answers, by number.
     :param columns: how many columns of addresses the list has.
@@ -45,8 +52,6 @@ class AnswerTable:
         # Indices below 0 need no care, nor those that run from there across 0: it is the same slots for Python.
         self._slots = array("q", [0])
         self._spellings: array[int] | None = None
-        # For each slot the number of its answer, below 0 if that is for another spelling; 0 for none.
-        self._found = array("i", [0])
 
     def __enter__(self) -> Self:
         """Return the table."""
@@ -72,43 +77,47 @@ class AnswerTable:
 
         :raises StorageError: there is no room on the disk.
         """
-        slots = self._slots = array("q", [0]) * (sum(len(cells.hashes) for cells in self._cells) * 3 // 2 + 1)
-        if any(cells.spellings for cells in self._cells):
+        slots = self._slots = array("q", [0]) * (sum(cells.count for cells in self._cells) * 3 // 2 + 1)
+        if any(cells.have_spellings for cells in self._cells):
             self._spellings = array("I", [0]) * len(slots)
         for cells in self._cells:
-            for start in range(0, len(cells.hashes), _CELLS_AT_A_TIME):
-                end = start + _CELLS_AT_A_TIME
-                hashes = cells.hashes[start:end]
+            for hashes, spellings in cells.taken():
                 if self._spellings is None:
                     cells.keep(self._take(hashes))
                 else:
-                    of = cells.spellings[start:end] if cells.spellings else array("I", [0]) * len(hashes)
-                    cells.keep(self._take_spelled(hashes, of, self._spellings))
-            cells.taken()
-        self._found = array("i", [0]) * len(slots)
+                    cells.keep(self._take_spelled(hashes, spellings, self._spellings))
         for number in set().union(*(cells.numbers for cells in self._cells)):
-            self._found[next(at for at, _ in self._alike(number, 0))] = number
+            at = next(at for at, _ in self._alike(number << _NUMBER, 0))
+            slots[at] += 2 * number
             self.addresses -= 1
 
     def learn(self, addresses: Sequence[str | None], numbers: Sequence[int]) -> int:
         """
         Take answers. Return how many of them are about addresses that are not in the list.
 
-        :param addresses: whom they are about; None for nobody.
+        :param addresses: whom they are about; None or "" for nobody.
         :param numbers: their numbers.
+        :raises InvalidRequestError: there are too many different answers.
         """
+        if len(self._answers.values) > _MOST_ANSWERS:
+            raise InvalidRequestError(
+                f"The results have more than {_MOST_ANSWERS:,} different answers. Choose columns with fewer values."
+            )
         if self._spellings is not None or not _are_folded(addresses):
             return self._learn_spelled(addresses, numbers)
-        slots, found, ranks, size = self._slots, self._found, self._answers.ranks, -len(self._slots)
+        slots, ranks, size = self._slots, self._answers.ranks, -len(self._slots)
         strangers = 0
         for fingerprint, number in zip(map(hash, addresses), numbers, strict=True):
             at = fingerprint % size
-            while (there := slots[at]) != fingerprint and there:
+            check = fingerprint >> _CHECK or 1
+            while (there := slots[at]) >> _CHECK != check and there:
                 at += 1
             if not there:
                 strangers += 1
-            elif (old := found[at]) <= 0 or ranks[number] >= ranks[old]:
-                found[at] = number
+                continue
+            old = there & _ANSWER
+            if not old or old & 1 or ranks[number] >= ranks[old >> 1]:
+                slots[at] = there - old + 2 * number
         return strangers
 
     def read(self, count: int, column: int = 0) -> list[int]:
@@ -118,19 +127,20 @@ class AnswerTable:
         :param count: how many cells.
         :param column: which column they are of.
         """
-        found = self._found
-        return [abs(found[at]) for at in self._cells[column].slots(count)]
+        slots = self._slots
+        return [(slots[at] & _ANSWER) >> 1 for at in self._cells[column].slots(count)]
 
     def _learn_spelled(self, addresses: Sequence[str | None], numbers: Sequence[int]) -> int:
-        found, ranks = self._found, self._answers.ranks
+        slots, ranks = self._slots, self._answers.ranks
         strangers = 0
         for address, number in zip(addresses, numbers, strict=True):
             is_known = False
             for at, is_same in self._alike(*_fingerprint(address)) if address else ():
                 is_known = True
-                old = found[at]
-                if (is_same and old <= 0) or ((is_same or old <= 0) and ranks[number] >= ranks[abs(old)]):
-                    found[at] = number if is_same else -number
+                old = slots[at] & _ANSWER
+                was_same = bool(old) and not old & 1
+                if not old or (is_same, ranks[number]) >= (was_same, ranks[old >> 1]):
+                    slots[at] += 2 * number + (not is_same) - old
             strangers += not is_known
         return strangers
 
@@ -138,8 +148,9 @@ class AnswerTable:
         """Yield the slots of addresses that differ in spelling at most, and whether they do not even do that."""
         slots, spellings = self._slots, self._spellings
         at = fingerprint % -len(slots)
+        check = fingerprint >> _CHECK or 1
         while there := slots[at]:
-            if there == fingerprint:
+            if there >> _CHECK == check:
                 yield at, (spellings[at] if spellings else 0) == spelling
             at += 1
 
@@ -149,10 +160,11 @@ class AnswerTable:
         ats = array("i")
         for fingerprint in hashes:
             at = fingerprint % size
-            while (there := slots[at]) != fingerprint and there:
+            check = fingerprint >> _CHECK or 1
+            while (there := slots[at]) >> _CHECK != check and there:
                 at += 1
             if not there:
-                slots[at] = fingerprint
+                slots[at] = check << _CHECK
                 self.addresses += 1
             ats.append(at)
         return ats
@@ -162,58 +174,100 @@ class AnswerTable:
         ats = array("i")
         for fingerprint, spelling in zip(hashes, of, strict=True):
             at = fingerprint % size
-            while (there := slots[at]) and (there != fingerprint or spellings[at] != spelling):
+            check = fingerprint >> _CHECK or 1
+            while (there := slots[at]) and (there >> _CHECK != check or spellings[at] != spelling):
                 at += 1
             if not there:
-                slots[at], spellings[at] = fingerprint, spelling
+                slots[at], spellings[at] = check << _CHECK, spelling
                 self.addresses += 1
             ats.append(at)
         return ats
 
 
 class _Cells:
-    """The cells of one column: first their hashes, in memory, then their slots, on the disk."""
+    """The cells of one column, on the disk: first their hashes, then their slots."""
 
     def __init__(self) -> None:
-        self.hashes = array("q")
-        self.spellings: array[int] | None = None
+        #: How many there are, and whether some differ from their folded form.
+        self.count = 0
+        self.have_spellings = False
         #: Numbers that stand in place of addresses.
         self.numbers: set[int] = set()
-        self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed with the table
+        self._hashes = _File("q")
+        self._spellings = _File("I")
+        self._slots = _File("i")
 
     def add(self, cells: Sequence[str | int]) -> None:
         numbers = {cell for cell in cells if isinstance(cell, int)}
         self.numbers |= numbers
-        if self.spellings is None and _are_folded(cells):
-            self.hashes.extend(map(hash, cells))  # a number is its own hash
-            return
-        if self.spellings is None:
-            self.spellings = array("I", [0]) * len(self.hashes)
-        for cell in cells:
-            fingerprint, spelling = (cell, 0) if isinstance(cell, int) else _fingerprint(cell)
-            self.hashes.append(fingerprint)
-            self.spellings.append(spelling)
+        if not self.have_spellings and _are_folded(cells):
+            if numbers:
+                cells = [cell << _NUMBER if isinstance(cell, int) else cell for cell in cells]
+            self._hashes.write(array("q", map(hash, cells)))  # a number is its own hash
+        else:
+            if not self.have_spellings:
+                self._spellings.write(array("I", [0]) * self.count)
+                self.have_spellings = True
+            pairs = [(cell << _NUMBER, 0) if isinstance(cell, int) else _fingerprint(cell) for cell in cells]
+            self._hashes.write(array("q", [fingerprint for fingerprint, _ in pairs]))
+            self._spellings.write(array("I", [spelling for _, spelling in pairs]))
+        self.count += len(cells)
+
+    def taken(self) -> Iterator[tuple[array[int], array[int]]]:
+        """Yield hashes and spellings, and forget them."""
+        for file in (self._hashes, self._spellings):
+            file.rewind()
+        while hashes := self._hashes.read(_CELLS_AT_A_TIME):
+            spellings = self._spellings.read(_CELLS_AT_A_TIME) if self.have_spellings else array("I", [0]) * len(hashes)
+            yield hashes, spellings
+        self._hashes.close()
+        self._spellings.close()
+        self._slots.rewind()
 
     def keep(self, slots: array[int]) -> None:
-        try:
-            self._file.write(slots)
-        except OSError as error:
-            raise StorageError(
-                f"Cannot spool to {tempfile.gettempdir()}: {error.strerror}. Free space there, or point TMPDIR "
-                "elsewhere."
-            ) from None
-
-    def taken(self) -> None:
-        self.hashes, self.spellings = array("q"), None
-        self._file.seek(0)
+        self._slots.write(slots)
 
     def slots(self, count: int) -> array[int]:
-        slots = array("i")
-        slots.frombytes(self._file.read(count * slots.itemsize))
-        return slots
+        return self._slots.read(count)
 
     def close(self) -> None:
-        self._file.close()
+        for file in (self._hashes, self._spellings, self._slots):
+            file.close()
+
+
+class _File:
+    """Numbers in a file without a name."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed with the table
+
+    def write(self, numbers: array[int]) -> None:
+        try:
+            self._file.write(numbers)
+        except OSError as error:
+            raise _no_room(error) from None
+
+    def rewind(self) -> None:
+        try:
+            self._file.seek(0)
+        except OSError as error:  # what was still in memory did not fit
+            raise _no_room(error) from None
+
+    def read(self, count: int) -> array[int]:
+        numbers: array[int] = array(self._kind)
+        numbers.frombytes(self._file.read(count * numbers.itemsize))
+        return numbers
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._file.close()
+
+
+def _no_room(error: OSError) -> StorageError:
+    return StorageError(
+        f"Cannot spool to {tempfile.gettempdir()}: {error.strerror}. Free space there, or point TMPDIR elsewhere."
+    )
 
 
 def _are_folded(addresses: Sequence[str | int | None]) -> bool:

@@ -241,7 +241,7 @@ def _from_parquet(file: BinaryIO, answers: Answers) -> Iterator[Block]:
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
-    watched = WatchedFile(file)
+    watched: Any = WatchedFile(file)
     try:
         names = ParquetFile(watched).schema_arrow.names
         columns = _Columns(names, answers)
@@ -255,7 +255,7 @@ def _from_parquet(file: BinaryIO, answers: Answers) -> Iterator[Block]:
             yield _block(addresses, _numbers_of([name and batch.column(name) for name in wanted], by_values))
     except NoResultsError:
         raise
-    except Exception:  # noqa: BLE001 - pyarrow's errors are of many classes
+    except Exception:  # noqa: BLE001 - pyarrow's errors are of many classes, and their texts quote values
         if watched.error is not None:
             raise watched.error from None  # the storage's, not pyarrow's
         raise NoResultsError("is not a whole Parquet file") from None

@@ -27,6 +27,8 @@ from airflow_provider_emailverify.storage.listing import StoredFile, list_files
 from airflow_provider_emailverify.storage.publishing import MARKER, publish_together
 from airflow_provider_emailverify.storage.spool import Spool, spool_for
 
+_BLANKS = bytes([*range(33), 127])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeOptions:
@@ -158,6 +160,12 @@ def _fill_folder(files: Sequence[MergedFile], folder: Destination, summary: Mapp
         publish_together([(file.spool, file.destination) for file in files], (spool, marker))
 
 
+def _are_clean(addresses: Sequence[str | None]) -> bool:
+    """Tell whether there is certainly nothing to clean, in less time than that would take."""
+    text = "".join(filter(None, addresses))
+    return text.isascii() and len(text) == len(text.encode().translate(None, _BLANKS))
+
+
 def _changed(what: str) -> StorageError:
     return StorageError(f"{what} changed while it was read. Nothing was published; run the task again.")
 
@@ -204,10 +212,8 @@ class _Merge:
         cleaner = Cleaner()
         self._figures.result_files += 1
         for addresses, numbers in read_answers(uri, self._answers):
-            text = "".join(filter(None, addresses))
             # In a merged list they stand as the user wrote them.
-            is_clean = text.isascii() and text.isprintable() and " " not in text
-            clean = addresses if is_clean else cleaner.cells([address or "" for address in addresses])
+            clean = addresses if _are_clean(addresses) else cleaner.cells([address or "" for address in addresses])
             self._figures.results += len(numbers)
             self._figures.strangers += self._table.learn(clean, numbers)
 

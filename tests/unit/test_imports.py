@@ -23,6 +23,7 @@ def test_the_modules_of_dag_files_import_nothing_heavy() -> None:
         "sensors.batch",
         "operators.download",
         "operators.check",
+        "operators.merge",
         "operators.submit",
         "task_groups",
         "triggers.batch",

@@ -17,6 +17,7 @@ PUBLIC = {
     "operators.submit": ["EmailVerifySubmitOperator"],
     "operators.download": ["EmailVerifyDownloadOperator"],
     "operators.check": ["EmailVerifyCheckOperator"],
+    "operators.merge": ["EmailVerifyMergeOperator"],
     "sensors.batch": ["EmailVerifyBatchSensor"],
     "triggers.batch": ["EmailVerifyBatchTrigger"],
     "triggers.event": ["EmailVerifyBatchEventTrigger"],

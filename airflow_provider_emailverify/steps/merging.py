@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from airflow_provider_emailverify.steps.merge_figures import FIGURES, MergeFigur
 from airflow_provider_emailverify.steps.merged_paths import MergedPaths
 from airflow_provider_emailverify.storage.destination import Destination
 from airflow_provider_emailverify.storage.listing import StoredFile, list_files
-from airflow_provider_emailverify.storage.publishing import MARKER, publish_together
+from airflow_provider_emailverify.storage.publishing import publish_together
 from airflow_provider_emailverify.storage.spool import Spool, spool_for
 
 _BLANKS = bytes([*range(33), 127])
@@ -153,13 +152,6 @@ def _flat(paths: Any) -> list[str]:
     return [uri for each in (paths.values() if isinstance(paths, Mapping) else paths or []) for uri in _flat(each)]
 
 
-def _fill_folder(files: Sequence[MergedFile], folder: Destination, summary: Mapping[str, Any]) -> None:
-    marker = folder.file(MARKER)
-    with spool_for(marker, "marker") as spool:
-        spool.write(json.dumps(summary, indent=1).encode())
-        publish_together([(file.spool, file.destination) for file in files], (spool, marker))
-
-
 def _are_clean(addresses: Sequence[str | None]) -> bool:
     """Tell whether there is certainly nothing to clean, in less time than that would take."""
     text = "".join(filter(None, addresses))
@@ -263,7 +255,7 @@ class _Merge:
         if self._options.split_by_verdict:
             # A folder for each list, which is filled as a whole.
             for uri, some in by_source.items():
-                _fill_folder(some, self._paths.of(uri), summary)
+                publish_together([(file.spool, file.destination) for file in some], self._paths.of(uri), summary)
         else:
             publish_together([(file.spool, file.destination) for file in files])
         return Merged(summary["paths"], summary, files)

@@ -48,9 +48,9 @@ def publish_together(
     """
     Make spooled files visible at their destinations, all or none. Return their URIs.
 
-    :param files: the files, in the order in which they appear; all in one folder.
-    :param folder: that folder, if these files alone shall be in it. It gets a marker, and files that an earlier landing
-        made and this one does not are removed; what others put there stays.
+    :param files: the files, in the order in which they appear; all in one storage.
+    :param folder: the folder of all of them, if they alone shall be in it. It gets a marker, and files that an earlier
+        landing made and this one does not are removed; what others put there stays.
     :param summary: what the marker holds beside ``published``: name, size and digest of each file.
     :raises StorageError: the destination refused one; what was there is there again.
     """

@@ -41,16 +41,9 @@ class Spool:
     def __init__(self, folder: Path, label: str, media_type: str = "", *, is_private: bool = False) -> None:
         digest = hashlib.sha256(label.encode()).hexdigest()[:16]
         sweep(folder, digest)
-        self.path = folder / f".emailverify-{digest}-{uuid.uuid4().hex}.part"
         self.media_type = media_type
         self.size = 0
-        mode = 0o600 if is_private else 0o666
-        self.file: BinaryIO = open(  # noqa: SIM115 - Path.open takes no opener
-            self.path, "x+b", buffering=0, opener=partial(os.open, mode=mode)
-        )
-        # The lock goes with the process, however that ends, and tells a sweep that this spool is alive.
-        with contextlib.suppress(OSError):
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.path, self.file = _create(folder, digest, 0o600 if is_private else 0o666)
         self._digest = _Digest(self.file.fileno(), flushes=not is_private)
         self._seal: Future[str] | None = None
 
@@ -121,6 +114,29 @@ class Spool:
         return StorageError(
             f"Cannot spool to {self.path.parent}: {error.strerror}. Free space there, or point TMPDIR elsewhere."
         )
+
+
+def _create(folder: Path, digest: str, mode: int) -> tuple[Path, BinaryIO]:
+    """Create a spool's file, and lock it. The lock goes with the process, and tells a sweep that the spool is alive."""
+    while True:
+        path = folder / f".emailverify-{digest}-{uuid.uuid4().hex}.part"
+        file: BinaryIO = open(  # noqa: SIM115 - Path.open takes no opener
+            path, "x+b", buffering=0, opener=partial(os.open, mode=mode)
+        )
+        if _lock(file) and path.exists():
+            return path, file
+        file.close()  # another process took it for a dead one's, before it was locked
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Lock a file. Return False if another process has it locked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks; nobody sweeps there
+        return True
+    return True
 
 
 class _Digest:

@@ -80,26 +80,17 @@ class Change:
 
     def undo(self) -> bool:
         """Put back what was there, unless somebody else has changed it since. Return whether it is there."""
-        try:
-            found = self._store.version(self._path)
-            if found != self._before:
-                if found != self._now:
-                    # Or by this one, if the storage's answer got lost and it cannot tell whose file it has.
-                    log.warning("%s was changed by another task. It stays as it is.", self.destination.uri)
-                    self.drop()
-                    return False
-                if self._before is not None:
-                    self._store.put_back(self._aside, self._path)
-                else:
-                    self._store.remove(self._path)
-        except Exception as error:  # noqa: BLE001 - the others are put back all the same, and the first error counts
-            log.error(  # noqa: TRY400 - its traceback would bury the error that led here
-                "%s could not be put back as it was (%s: %s). Run the task again: it replaces all files.",
-                self.destination.uri,
-                type(error).__name__,
-                error,
-            )
-            return False
+        found = self._store.version(self._path)
+        if found != self._before:
+            if found != self._now:
+                # Or by this one, if the storage's answer got lost and it cannot tell whose file it has.
+                log.warning("%s was changed by another task. It stays as it is.", self.destination.uri)
+                self.drop()
+                return False
+            if self._before is not None:
+                self._store.put_back(self._aside, self._path)
+            else:
+                self._store.remove(self._path)
         self.drop()
         return True
 
@@ -124,7 +115,9 @@ class Landing:
         self._store = store_of(files[0][1])
         self._id = uuid.uuid4().hex
         self._changes: list[Change] = []
+        # The marker that was there, and the new one.
         self._withdrawn: Change | None = None
+        self._published: Change | None = None
         self._made: set[tuple[str, str]] = set()
         self._versions: dict[tuple[str, str], Version] = {}
         # What is kept aside lies in a hidden folder beside the files, the same in every try, each under a name of its
@@ -153,7 +146,8 @@ class Landing:
             if self._folder and marker:
                 for change in [*filter(None, [self._withdrawn]), *self._changes]:
                     change.require_own()
-                self._change(self._folder.file(MARKER)).replace(marker, self._id)
+                self._published = self._change(self._folder.file(MARKER))
+                self._published.replace(marker, self._id)
             for change in self._changes:
                 change.require_own()
         except BaseException as error:
@@ -203,11 +197,15 @@ class Landing:
         return change
 
     def _roll_back(self) -> None:
-        undone = [change.undo() for change in reversed(self._changes)]
+        undone = []
+        for change in reversed(self._changes):
+            undone.append(self._undo(change))
+            if change is self._published and undone == [None]:
+                return  # with the marker, which is true, all files stay
         is_clean = all(undone)
         if self._withdrawn:
             if is_clean:
-                is_clean = self._withdrawn.undo()
+                is_clean = bool(self._undo(self._withdrawn))
             else:
                 self._withdrawn.drop()
             for _ in range(_TRIES):
@@ -219,6 +217,19 @@ class Landing:
         if is_clean:
             self._remove_quietly(self._plan)
         self._store.remove_folder(self._hidden)
+
+    def _undo(self, change: Change) -> bool | None:
+        """Undo a change. Return whether that was done; None if the storage refused it."""
+        try:
+            return change.undo()
+        except Exception as error:  # noqa: BLE001 - the others are put back all the same, and the first error counts
+            log.error(  # noqa: TRY400 - its traceback would bury the error that led here
+                "%s could not be put back as it was (%s: %s). Run the task again: it replaces all files.",
+                change.destination.uri,
+                type(error).__name__,
+                error,
+            )
+            return None
 
     def _check_marker(self, marker: Destination) -> bool:
         """Remove a marker that says of a file what is not so. Return whether there was none to remove."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -19,10 +17,7 @@ from airflow_provider_emailverify.exceptions import InvalidDestinationError, Inv
 from airflow_provider_emailverify.storage.destination import Destination, open_source
 from airflow_provider_emailverify.storage.publishing import publish_together
 from airflow_provider_emailverify.storage.spool import spool_for
-
-boto3 = pytest.importorskip("boto3", reason="the S3 tests need the extra s3")
-moto_server = pytest.importorskip("moto.server", reason="the S3 tests need moto's server")
-pytest.importorskip("s3fs", reason="the S3 tests need s3fs")
+from tests.integration.object_store import Bucket, bucket_on_loopback
 
 #: What was tried on Airflow 2.11, 3.0 and 3.3, with universal_pathlib 0.2 and 0.3.
 NAMES = [
@@ -52,20 +47,10 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def object_store() -> Iterator[tuple[str, Any]]:
-    """The URI of a bucket on an S3 server on loopback, and a client of the server."""
-    server = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    url = "http://127.0.0.1:{1}".format(*server.get_host_and_port())
-    key = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **key)
-    client.create_bucket(Bucket="names")
-    conn_id = f"names_{uuid.uuid4().hex}"
-    extra = {"endpoint_url": url, "region_name": "us-east-1"}
-    fields = {"conn_type": "aws", "login": "x", "password": "x", "extra": extra}
-    os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(fields)
-    yield f"s3://{conn_id}@names/", client
-    server.stop()
+def bucket() -> Iterator[Bucket]:
+    """A bucket on moto's server."""
+    with bucket_on_loopback("names") as bucket:
+        yield bucket
 
 
 def land(uri: str, content: bytes) -> None:
@@ -119,16 +104,10 @@ def test_a_name_on_disk_is_kept_or_refused(form: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_in_a_bucket_is_kept_or_refused(object_store: tuple[str, Any], name: str) -> None:
-    base, client = object_store
+def test_a_name_in_a_bucket_is_kept_or_refused(bucket: Bucket, name: str) -> None:
     folder = uuid.uuid4().hex
 
-    def stored() -> dict[str, bytes]:
-        found = client.list_objects_v2(Bucket="names", Prefix=f"{folder}/").get("Contents", [])
-        bodies = {entry["Key"]: client.get_object(Bucket="names", Key=entry["Key"])["Body"] for entry in found}
-        return {key.removeprefix(f"{folder}/"): body.read() for key, body in bodies.items()}
-
-    check_name(f"{base}{folder}/{name}", stored, name)
+    check_name(f"{bucket.uri}{folder}/{name}", lambda: bucket.read(f"{folder}/"), name)
 
 
 hostile_names = st.text(

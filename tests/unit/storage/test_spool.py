@@ -18,7 +18,7 @@ import pytest
 from airflow_provider_emailverify.exceptions import StorageError
 from airflow_provider_emailverify.storage.destination import Destination
 from airflow_provider_emailverify.storage.publishing import publish
-from airflow_provider_emailverify.storage.spool import Spool, spool_for
+from airflow_provider_emailverify.storage.spool import Spool, spool_for, sweep
 
 NEW = b"email\nnew@example.com\n"
 MIB = 1024 * 1024
@@ -250,3 +250,25 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_one_but_not_a_living_o
     writers[1].wait()
     land(uri)
     assert names(tmp_path) == ["mine.csv"]
+
+
+def test_a_new_spool_is_not_taken_for_a_dead_ones(tmp_path: Path) -> None:
+    """Between the making of a file and its lock, a sweep of another task may come."""
+    is_over = threading.Event()
+
+    def keep_sweeping() -> None:
+        while not is_over.is_set():
+            sweep(tmp_path)
+
+    sweepers = [threading.Thread(target=keep_sweeping) for _ in range(2)]
+    for sweeper in sweepers:
+        sweeper.start()
+    try:
+        for _ in range(300):
+            spool = Spool(tmp_path, "x")
+            assert spool.path.exists()
+            spool.close()
+    finally:
+        is_over.set()
+        for sweeper in sweepers:
+            sweeper.join()

@@ -15,7 +15,7 @@ from airflow_provider_emailverify.get_provider_info import get_provider_info
 PACKAGE = "airflow_provider_emailverify"
 ROOT = Path(airflow_provider_emailverify.__file__).parent
 #: What everybody may import.
-GROUND = {"exceptions", "limits", "redaction", "version_compat", "__init__"}
+GROUND = {"exceptions", "limits", "readings", "redaction", "version_compat", "__init__"}
 #: Each part, and the parts that it may import beside the ground.
 ARROWS: dict[str, set[str]] = {
     "formats": set(),

@@ -23,18 +23,36 @@ def _octets(prefix: str) -> str:
     return f"{prefix}[cdCD]{_HEX}{tail}|{longer}|{prefix}{_HEX}{{2}}"
 
 
+# HTML's names of the signs that occur in keys and addresses. Browsers want the semicolon, readers can do without.
+_BARE_NAMES = (
+    "commat",
+    "period",
+    "plus",
+    "equals",
+    "sol",
+    "num",
+    "excl",
+    "quest",
+    "colon",
+    "semi",
+    "lowbar",
+    "dollar",
+    "ast",
+)
 # Repeated encodings of the same kind are taken in one step: %252540 and &amp;amp;#64;.
 _PERCENT, _BACKSLASH = "%(?:25)*", r"\\"
 _ENCODED = "|".join(
     (
         f"(?P<octets>{_octets(_PERCENT)}|{_octets(_BACKSLASH + 'x')})",
         rf"(?P<pair>(?:{_BACKSLASH}|{_PERCENT})u[dD][89abAB]{_HEX}{{2}}(?:{_BACKSLASH}|{_PERCENT})u[dD][c-fC-F]{_HEX}{{2}})",
-        rf"(?P<point>{_BACKSLASH}u\{{0*{_HEX}{{1,6}}\}}|(?:{_BACKSLASH}|{_PERCENT})u{_HEX}{{4}}|{_BACKSLASH}U{_HEX}{{8}})",
+        rf"(?P<point>{_BACKSLASH}[ux]\{{0*{_HEX}{{1,6}}\}}|(?:{_BACKSLASH}|{_PERCENT})u{_HEX}{{4}}|{_BACKSLASH}U{_HEX}{{8}})",
+        r"(?P<style>\\0{0,4}40 ?(?=\w))",  # as style sheets escape an @
         rf"(?P<octal>{_BACKSLASH}[0-3][0-7]{{2}})",
         rf"(?P<name>{_BACKSLASH}N\{{[A-Za-z0-9 -]{{1,80}}\}})",
         r"(?P<escaped>\\(?:\r?\n|[\\\"'/&@.]))",
         # Without its semicolon, an @ may be followed by a domain that begins with a digit of the number's kind.
         r"(?P<at>&#0*64(?!\d{1,5};)|&#[xX]0*40(?![0-9a-fA-F]{1,4};));?",
+        rf"(?P<bare>&(?:amp;)*(?:{'|'.join(_BARE_NAMES)})(?!;))",
         r"(?P<entity>&(?:amp;)*(?:#[xX][0-9a-fA-F]+|#[0-9]+|[A-Za-z][A-Za-z0-9]{1,31});?)",
     )
 )
@@ -140,6 +158,8 @@ def _octets_read(code: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
+        if len(raw) == 2 and raw[0] in (0xC0, 0xC1):  # longer than UTF-8 allows, which lenient readers take
+            return chr((raw[0] & 0x1F) << 6 | raw[1] & 0x3F)
         return raw.decode("latin-1")
 
 
@@ -149,7 +169,7 @@ def _pair_read(code: str) -> str:
 
 
 def _point_read(code: str) -> str:
-    point = int(code.lower().rpartition("u")[2].strip("{}"), 16)
+    point = int(code.lower().lstrip("\\%ux{").rstrip("}"), 16)
     return chr(point) if point <= sys.maxunicode else code
 
 
@@ -179,6 +199,8 @@ _READ: dict[str, Callable[[str], str]] = {
     "escaped": lambda code: code[-1].strip("\n"),
     "soft": lambda code: "",
     "at": lambda code: "@",
+    "style": lambda code: "@",
+    "bare": lambda code: html.unescape(f"&{code.rpartition('&')[2].rpartition(';')[2].lstrip('&')};"),
     "short": _short_read,
     "entity": _entity_read,
 }
@@ -223,13 +245,15 @@ def unpacked(text: str) -> Iterator[View]:
 
 
 def _octet_view(raw: bytes, places: list[tuple[int, int]]) -> View:
-    text = raw.decode("utf-8", "surrogateescape")
+    chars: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     at = 0
-    for char in text:
+    for char in raw.decode("utf-8", "surrogateescape"):
         after = at + len(char.encode("utf-8", "surrogateescape"))
-        starts.append(places[at][0])
-        ends.append(places[after - 1][1])
+        if char != "\0":  # UTF-16 has one beside each letter
+            chars.append(char)
+            starts.append(places[at][0])
+            ends.append(places[after - 1][1])
         at = after
-    return View(text, starts, ends)
+    return View("".join(chars), starts, ends)

@@ -7,8 +7,9 @@ other. After each step, keys and addresses are sought, and what stands for them 
 in which nothing is found stays as it is. What is still encoded after the last step is cut.
 
 Not recognised: encryption and compression, Base32, Base85, UTF-7, rot13, spelling backwards, look-alike letters of
-other scripts, pictures, "at" and "dot" in other languages, a part of a key, a local part without its domain. A key
-shorter than eight characters is found when it is encoded, but not when it is split or packed in Base64 with more.
+other scripts, pictures, lists of numbers, "at" and "dot" in other languages, "jane at localhost", a part of a key,
+a local part without its domain, what stands before a blank in a local part without quotes. A key shorter than eight
+characters is found when it is encoded, but not when it is split or packed in Base64 with more.
 A text such as "ask at docs.example" loses its last words, because "jane at mail.example" is an address.
 """
 
@@ -50,8 +51,10 @@ _SHORTEST_TO_JOIN = 8
 _OPEN, _CLOSE = r"[(\[{<]", r"[)\]}>]"
 # An "at" in words becomes a NUL: without brackets, it needs more of a domain to be one of an address.
 _SPOKEN = re.compile(
+    r"(?P<spaced>(?<!\S)(?:\S\s){6,}\S(?!\S))|"
     rf"(?P<at>\s{{0,9}}{_OPEN}\s{{0,9}}(?:at|@)\s{{0,9}}{_CLOSE}\s{{0,9}})|(?P<bare>\s{{1,9}}at\s{{1,9}}|[-_*]at[-_*])"
-    rf"|(?P<dot>\s{{0,9}}{_OPEN}\s{{0,9}}(?:dot|\.)\s{{0,9}}{_CLOSE}\s{{0,9}}|\s{{1,9}}dot\s{{1,9}}|[-_*]dot[-_*]|\s{{1,9}}\.\s{{1,9}})",
+    rf"|(?P<dot>\s{{0,9}}{_OPEN}\s{{0,9}}(?:dot|\.)\s{{0,9}}{_CLOSE}\s{{0,9}}|\s{{1,9}}dot\s{{1,9}}|[-_*]dot[-_*]|\s{{1,9}}\.\s{{1,9}})"
+    r"|(?P<tag><(?!address>)[!/a-z][^<>@]{0,200}>)",
     re.IGNORECASE,
 )
 _AT = re.compile("[@\0]")
@@ -189,7 +192,8 @@ class _Search:
                 marks += [_Mark(*view.span(*span), ADDRESS) for span in _addresses(view.text, is_sure)]
                 spoken = view.read(pieces_of(view.text, _SPOKEN, _spoken))
                 if spoken.text != view.text:
-                    marks += [_Mark(*spoken.span(*span), ADDRESS) for span in _addresses(spoken.text, False)]
+                    marks += [_Mark(*spoken.span(*span), ADDRESS) for span in _addresses(spoken.text, is_sure)]
+                    marks += [_Mark(*spoken.span(*span), _KEY) for span in self._secrets(spoken)]
                 if number == ROUNDS:
                     marks += [
                         _Mark(*view.span(*_word(view.text, *piece[:2])), _CUT) for piece in decodings(view.text, codes)
@@ -222,7 +226,9 @@ class _Search:
 
 
 def _spoken(match: re.Match[str]) -> str:
-    return {"at": "@", "bare": "\0", "dot": "."}[match.lastgroup or "dot"]
+    if match.lastgroup == "spaced":
+        return "".join(match[0].split())
+    return {"at": "@", "bare": "\0", "dot": ".", "tag": ""}[match.lastgroup or ""]
 
 
 def _addresses(text: str, is_sure: bool) -> Iterator[tuple[int, int]]:
@@ -243,7 +249,7 @@ def _addresses(text: str, is_sure: bool) -> Iterator[tuple[int, int]]:
         if not found or begin == local:
             continue
         sure = _SURE_DOMAIN.match(re.sub(r"\([^()]*\)", "", found[0]))
-        loose = is_sure and local == at and domain == at + 1 and any(map(str.isalnum, found[0]))
+        loose = is_sure and sign[0] == "@" and local == at and domain == at + 1 and any(map(str.isalnum, found[0]))
         if sign[0] == "\0" and sure and found[0][sure.end() :].startswith("/"):
             continue
         if sure or loose or (found[0][0] == "[" and found[0][-1] == "]"):
@@ -277,9 +283,7 @@ def _local_begin(text: str, end: int, least: int) -> int:
             at = opening
         elif char == ")":
             opening = _comment_begin(text, at, least)
-            if opening < 0:
-                break
-            at = opening
+            at = opening if opening >= 0 else _word(text, at - 1, at)[0]
         elif char.isspace() or (
             char in _BEFORE_LOCAL and not (char == '"' and at - 1 > least and text[at - 2].isalnum())
         ):

@@ -111,6 +111,21 @@ ADDRESS_AS = {
     "literal": "jane.doe@[192.0.2.1]",
     "without a dot": "jane.doe&#64;localhost",
     "percent of an entity of an escape": "jane.doe%26%2392%3Bu0040mail.example",
+    "named entity without its semicolon": "jane.doe&commatmail.example",
+    "escape with x and braces": r"jane.doe\x{40}mail.example",
+    "escape of style sheets": r"jane.doe\000040mail.example",
+    "UTF-8 that is too long": "jane.doe%C1%80mail.example",
+    "letters with blanks": "j a n e @ m a i l . e x a m p l e",
+    "brackets without a dot": "jane.doe(at)localhost",
+    "tags": "jane.doe<span>@</span>m<b>ail</b>.example",
+    "comment with an escaped bracket": r"jane.doe(a\)b)@mail.example",
+    "line break": "jane.doe@\r\nmail.example",
+    "encoded word": "=?utf-8?Q?jane.doe=40mail.example?=",
+    "digit after the entity": "jane.doe&#641and1.example",
+    "percent in percent": "jane.doe%%34%30mail.example",
+    "invisible within an escape": "jane.doe\\u00\u200b40mail.example",
+    "circled letters": "jane.doe Ⓐⓣ mail.example",
+    "hexadecimal": b"jane.doe@mail.example".hex(),
     "Base64": base64.b64encode(b"to jane.doe@mail.example").decode(),
 }
 KEY_AS = {
@@ -140,6 +155,9 @@ KEY_AS = {
     "blanks": " ".join(KEY),
     "hyphens": "-".join(KEY),
     "zero width": "\u200b".join(KEY),
+    "tag": KEY[:5] + "<wbr>" + KEY[5:],
+    "UTF-16 in Base64": base64.b64encode(KEY.encode("utf-16-le")).decode(),
+    "list of hexadecimal numbers": ", ".join(f"0x{octet:02x}" for octet in KEY.encode()),
     "upper case": KEY.upper(),
     "full width": "".join(chr(ord(char) + 0xFEE0) for char in KEY),
 }
@@ -190,6 +208,19 @@ def test_a_text_around_what_is_hidden_stays() -> None:
     assert Redactor(KEY)(said) == ('{"email": "<address>", \'to\': \'<address>\', "a": "100%", "key": "***"}')
 
 
+def test_half_a_key_does_not_stay_at_the_end_of_what_is_looked_at() -> None:
+    split = " ".join(KEY)
+
+    for before in range(3950, 4001, 2):
+        assert "s k" not in Redactor(KEY)("a " * (before // 2) + split + " a" * 500, limit=9999)
+
+
+def test_what_stands_beside_an_address_stays() -> None:
+    said = "jane@mail.example at docs.example.com is bad at 10.50"
+
+    assert without_addresses(said) == "<address> at docs.example.com is bad at 10.50"
+
+
 def test_what_is_encoded_too_often_is_cut() -> None:
     text = "jane@mail.example"
     for _ in range(12):
@@ -200,9 +231,9 @@ def test_what_is_encoded_too_often_is_cut() -> None:
 
 
 HOSTILE = [
-    "@", "a@", "a@b ", '"', '"@', "(", ")@", "()", "%", "%25", "%2", "&", "&amp;", "&#64", "&#0", "\\", "\\u004", "=4",
-    "=40", " at ", "[at]", " dot ", "a.", "a.b@", "Zm9v", "QEBA", "40", "0x40", "\u200b", "\uff20", "\u00ad@", "[", "[(",
-    "@[", "a@(", " @ ", "sk-Live/93+aZ&q=", "&#x26;", "%26amp;", "\\x5c", "\n", " \t", "a@b.c.d.", "-at-", " . ",
+    "@", "a@", "a@b ", '"', '"@', "(", ")@", "()", "%", "%25", "%2", "&", "&amp;", "&#64", "&#0", "\\", "\\u004",
+    "=4", "=40", " at ", "[at]", " dot ", "a.", "a.b@", "Zm9v", "QEBA", "40", "0x40", "\u200b", "\uff20", "\u00ad@",
+    "[", "[(", "@[", "a@(", " @ ", "sk-Live/93+aZ&q=", "&#x26;", "%26amp;", "\\x5c", "\n", " \t", "a@b.c.d.", "-at-", " . ",
 ]  # fmt: skip
 
 

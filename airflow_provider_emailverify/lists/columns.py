@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airflow_provider_emailverify.exceptions import InvalidSourceError
-from airflow_provider_emailverify.formats.column_names import find_column, shown_names
+from airflow_provider_emailverify.formats.column_names import compact, find_column, shown_names
 from airflow_provider_emailverify.formats.email_names import find_email_columns
 
 #: The names of the columns of addresses as a user gives them; None if their own names are to tell.
@@ -60,10 +60,11 @@ def places_of(
     if len(places) == 1:
         return places
     if places:
-        shown = shown_names([names[place] for place in places], [[row[place] for place in places] for row in rows])
+        # Names that are known are no row of data.
+        known = ", ".join(name if name.isprintable() else compact(name) for name in [names[at] for at in places])
         raise InvalidSourceError(
-            f"it has several columns that may hold the addresses{shown and f': {shown}'}. Set email_column to the name "
-            "of one, or to a list of names."
+            f"it has several columns that may hold the addresses: {known}. Set email_column to one, or to a list of "
+            "names."
         )
     raise InvalidSourceError(f"no column's name says that it holds addresses; {_told(names, rows)}")
 

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from airflow_provider_emailverify.lists.values import kind_of
+
 #: For each column of addresses, the cells of some rows as they stand in the file; "" where there is none.
 Cells = list[list[str]]
-
-_LONGEST_INTEGER = 63  # bits
 
 
 class ListFile(ABC):
@@ -29,6 +29,16 @@ class ListFile(ABC):
     def note_types(self) -> None:
         """Note the types of values while :meth:`cells` are read."""
         self.types = {}
+
+    def note(self, name: str, value: Any) -> None:
+        """
+        Note the type of a value.
+
+        :param name: the column.
+        :param value: the value; None is of no type.
+        """
+        if self.types is not None and value is not None:
+            self.types.setdefault(name, set()).add(kind_of(value))
 
     @abstractmethod
     def cells(self) -> Iterator[Cells]:
@@ -53,13 +63,3 @@ class ListFile(ABC):
 
         :param block: one of :meth:`blocks`.
         """
-
-
-def kind_of(value: Any) -> type:
-    """
-    Return the type of a value as a column of Parquet may have it: text for an integer that is too long.
-
-    :param value: any value but None.
-    """
-    is_long = isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER
-    return str if is_long else type(value)

@@ -24,13 +24,14 @@ from airflow_provider_emailverify.formats.text_file import (
     unzipped,
 )
 from airflow_provider_emailverify.lists.columns import wanted_columns
+from airflow_provider_emailverify.lists.excel_list import ExcelList
 from airflow_provider_emailverify.lists.list_file import ListFile
 from airflow_provider_emailverify.lists.parquet_list import ParquetList
 from airflow_provider_emailverify.lists.text_lists import CsvList, JsonLinesList, PlainList
 from airflow_provider_emailverify.storage.destination import open_source
 from airflow_provider_emailverify.storage.uris import check_source, shown
 
-SourceFormat = Literal["csv", "jsonl", "parquet", "lines"]
+SourceFormat = Literal["csv", "jsonl", "parquet", "lines", "excel"]
 #: Values of the column, as they stand in the file; "" where there is none.
 Blocks = Iterator[list[str]]
 
@@ -44,6 +45,9 @@ FORMATS: dict[str, SourceFormat] = {
     ".pq": "parquet",
     ".txt": "lines",
     ".list": "lines",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xls": "excel",
 }
 _ADVICE: tuple[tuple[type[FaultyTextError], str], ...] = (
     (EncodingFaultError, "convert it, or set encoding to what it is in"),
@@ -72,13 +76,16 @@ class ListFormat:
     :param email_column: the name of the column of addresses in a CSV file's header or in Parquet, or of the member of a
         JSON line; or several. A name that differs in case, spaces or punctuation will do if there is no other like it.
         None: the column's own name tells, see :mod:`..formats.email_names`.
-    :param source_format: ``csv``, ``jsonl``, ``parquet`` or ``lines``; None: the end of the file's name says it.
+    :param source_format: ``csv``, ``jsonl``, ``parquet``, ``lines`` or ``excel``; None: the end of the file's name
+        says it.
     :param encoding: of text; UTF-8 may begin with a byte order mark, and UTF-16 is known by its own.
+    :param sheet: the name of the sheet in an Excel file; None for the first.
     """
 
     email_column: str | Sequence[str] | None = None
     source_format: str | None = None
     encoding: str = "utf-8"
+    sheet: str | None = None
 
     def of(self, uri: str) -> SourceFormat:
         """
@@ -120,6 +127,9 @@ def open_list(uri: str, how: ListFormat) -> Iterator[ListFile]:
             if kind == "parquet":
                 yield ParquetList(file, wanted)
                 return
+            if kind == "excel":
+                yield ExcelList(file, wanted, how.sheet)
+                return
             text = TextFile(unzipped(file), how.encoding)
             match kind:
                 case "csv":
@@ -145,7 +155,11 @@ def open_list(uri: str, how: ListFormat) -> Iterator[ListFile]:
 
 
 def read_column(
-    uri: str, column: str | Sequence[str] | None, source_format: str | None = None, encoding: str = "utf-8"
+    uri: str,
+    column: str | Sequence[str] | None = None,
+    source_format: str | None = None,
+    encoding: str = "utf-8",
+    sheet: str | None = None,
 ) -> Blocks:
     """
     Read the addresses out of a list, some thousand values at a time; of several columns one after the other.
@@ -154,10 +168,11 @@ def read_column(
     :param column: as :class:`ListFormat` takes it, like the others.
     :param source_format: the format.
     :param encoding: of text.
+    :param sheet: of an Excel file.
     :raises InvalidSourceError: the file is not what it should be.
     :raises StorageError: the storage refused it.
     """
-    how = ListFormat(email_column=column, source_format=source_format, encoding=encoding)
+    how = ListFormat(email_column=column, source_format=source_format, encoding=encoding, sheet=sheet)
     with open_list(uri, how) as file:
         for block in file.cells():
             yield from block

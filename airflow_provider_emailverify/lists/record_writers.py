@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from airflow_provider_emailverify.lists.added_columns import AddedColumns, Numbe
 from airflow_provider_emailverify.lists.list_file import ListFile
 from airflow_provider_emailverify.lists.list_writer import Keep, ListWriter
 from airflow_provider_emailverify.lists.parquet_appender import ParquetAppender
+from airflow_provider_emailverify.lists.values import as_text
 from airflow_provider_emailverify.results.schema import FLAGS
 
 if TYPE_CHECKING:
@@ -173,22 +173,3 @@ def unique_names(names: Sequence[str]) -> list[str]:
             unique = f"{name or f'column {place}'} {number}"
         given.append(unique)
     return given
-
-
-def as_text(value: Any) -> str | None:
-    """
-    Return a value as text, None as None.
-
-    :param value: a value out of JSON, Parquet or a sheet.
-    """
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, default=as_text)
-    return str(value.total_seconds()) if isinstance(value, timedelta) else str(value)

@@ -12,7 +12,7 @@ from airflow_provider_emailverify.exceptions import InvalidSourceError
 from airflow_provider_emailverify.formats.csv_file import CsvBlock, CsvFile
 from airflow_provider_emailverify.formats.text_file import TextFile, lines_of, split_lines
 from airflow_provider_emailverify.lists.columns import Wanted, header_place, places_of
-from airflow_provider_emailverify.lists.list_file import Cells, ListFile, kind_of
+from airflow_provider_emailverify.lists.list_file import Cells, ListFile
 
 #: Lines, and the line breaks that end them.
 Lines = tuple[list[str], list[str] | str]
@@ -167,8 +167,7 @@ class JsonLinesList(ListFile):
         if self.types is not None:
             for row in rows:
                 for name, value in row.items():
-                    if value is not None:
-                        self.types.setdefault(name, set()).add(kind_of(value))
+                    self.note(name, value)
 
     def _objects(self, lines: list[str]) -> list[dict[str, Any]]:
         """Parse the lines of a block; blank ones are passed over."""

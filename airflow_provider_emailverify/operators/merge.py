@@ -25,8 +25,8 @@ class EmailVerifyMergeOperator(BaseOperator):
     Write every row of a list, as it was, with what is known of its address behind it.
 
     The rows stay in their order with all their columns. CSV keeps its separator, encoding, quotes and line breaks, JSON
-    lines their text, Parquet its types and metadata. One address a line comes back as CSV, and what was in gzip
-    comes back plain. The list is read by the same code as the submit operator's, so it is the same rows.
+    lines their text, Parquet its types and metadata. One address a line and Excel come back as CSV, and gzip comes back
+    plain. The list is read by the same code as the submit operator's, so it is the same rows.
 
     Each row says why it is as it is. A duplicate has the verdict of its first. What is no address is ``undeliverable``
     with the reason ``invalid_syntax``. An address without a result is ``unknown`` with the reason ``missing``. An empty
@@ -58,9 +58,10 @@ class EmailVerifyMergeOperator(BaseOperator):
     :param email_column: the name of the column of addresses, or of the member of a JSON line; or a list of names: then
         each gets columns, which are called after it, such as ``Second Email verdict``, and the first one's verdict is
         the row's. By default the column's own name tells. (templated)
-    :param source_format: ``csv``, ``jsonl``, ``parquet`` or ``lines`` (one address a line); by default what the file's
-        name ends in, ``.gz`` apart. (templated)
+    :param source_format: ``csv``, ``jsonl``, ``parquet``, ``lines`` (one address a line) or ``excel``; by default what
+        the file's name ends in, ``.gz`` apart. (templated)
     :param encoding: of a text file.
+    :param sheet: the name of the sheet in an Excel file; by default the first. (templated)
     :param replace_columns: a list that has such columns already, from an earlier merge, gets the new ones in their
         place. By default that is an error.
     """
@@ -74,6 +75,7 @@ class EmailVerifyMergeOperator(BaseOperator):
         "verdicts",
         "email_column",
         "source_format",
+        "sheet",
     )
     ui_color = "#dcefe2"
 
@@ -89,8 +91,9 @@ class EmailVerifyMergeOperator(BaseOperator):
         split_by_verdict: bool = False,
         output_format: Literal["csv", "jsonl", "parquet"] | None = None,
         email_column: str | Sequence[str] | None = None,
-        source_format: Literal["csv", "jsonl", "parquet", "lines"] | None = None,
+        source_format: Literal["csv", "jsonl", "parquet", "lines", "excel"] | None = None,
         encoding: str = "utf-8",
+        sheet: str | None = None,
         replace_columns: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -106,6 +109,7 @@ class EmailVerifyMergeOperator(BaseOperator):
         self.email_column = email_column
         self.source_format = source_format
         self.encoding = encoding
+        self.sheet = sheet
         self.replace_columns = replace_columns
 
     def execute(self, context: Context) -> Any:
@@ -143,7 +147,10 @@ class EmailVerifyMergeOperator(BaseOperator):
         from airflow_provider_emailverify.storage.destination import Destination
 
         how = ListFormat(
-            email_column=self.email_column, source_format=_word(self.source_format), encoding=self.encoding
+            email_column=self.email_column,
+            source_format=_word(self.source_format),
+            encoding=self.encoding,
+            sheet=_word(self.sheet),
         )
         options = MergeOptions(
             how=how,

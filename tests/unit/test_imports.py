@@ -5,7 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ["pyarrow", "ijson", "fsspec", "upath", "boto3", "botocore", "s3fs", "gcsfs", "adlfs", "fastapi", "uvicorn"]
+HEAVY = [
+    "pyarrow",
+    "python_calamine",
+    "ijson",
+    "fsspec",
+    "upath",
+    "boto3",
+    "botocore",
+    "s3fs",
+    "gcsfs",
+    "adlfs",
+    "fastapi",
+    "uvicorn",
+]
 OURS = ["requests", "tenacity", "pyrate_limiter"]
 SCRIPT = """
 import sys

@@ -228,7 +228,7 @@ def test_a_file_of_many_blocks_is_read_whole(file: Any) -> None:
         ),
         ("list.jsonl", gzip.compress(b'{"secret":1' * 9_000_000, 1), {}, "a line of more than 16,777,216 characters"),
         ("list.jsonl", gzip.compress(b'["secret",1' * 9_000_000, 1), {}, "it is a JSON array"),
-        ("list.xlsx", "secret@example.com", {}, "set source_format to one of csv, jsonl, parquet, lines"),
+        ("list.docx", "secret@example.com", {}, "set source_format to one of csv, jsonl, parquet, lines"),
         ("list.csv", "email\nsecret@example.com\n", {"source_format": "xml"}, "source_format is one of csv"),
     ],
 )

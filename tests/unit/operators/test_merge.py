@@ -24,6 +24,7 @@ from airflow_provider_emailverify.results.schema import Finding, Origin, Reason,
 from airflow_provider_emailverify.results.tally import Tally
 from airflow_provider_emailverify.results.writers import open_writer, write_rows
 from airflow_provider_emailverify.storage.spool import Spool
+from tests.unit.lists.excel import workbook
 from tests.unit.operators.test_download import Ti
 
 GOOD = ("deliverable", "accepted", "proofy", "2026-11-26T09:30:00Z")
@@ -757,3 +758,39 @@ def answer(cell: str, said: Sequence[Sequence[tuple[str, Said]]]) -> Said:
     alike = exact or [what for who, what in all_said if who.lower() == address.lower()]
     best = max(enumerate(alike), key=lambda each: (each[1][0] != "unknown", each[1][3], each[0]), default=None)
     return best[1] if best else MISSING
+
+
+# --- Excel ---
+
+
+@pytest.mark.parametrize("output_format", [None, "jsonl", "parquet"])
+def test_excel_comes_back_as_csv_or_as_what_is_asked_for(merging: Merging, output_format: str | None) -> None:
+    pytest.importorskip("python_calamine", reason="Excel files need the extra excel")
+    rows = [["My contacts"], ["id", "E-Mail", "score", "vip"], [1, "a@b.example", 0.5, True], [2, None, 1, None], [3]]
+    source = merging.source("list.xlsx", workbook({"One": [["x"]], "Two": rows}))
+
+    path = merging.run(
+        source,
+        merging.results({"a@b.example": GOOD}),
+        columns=["verdict", "reason"],
+        output_format=output_format,
+        sheet="Two",
+    )
+
+    if output_format is None:
+        assert content(path).decode() == (
+            "id,E-Mail,score,vip,verdict,reason\r\n"
+            "1,a@b.example,0.5,true,deliverable,accepted\r\n"
+            "2,,1,,,no_address\r\n"
+            "3,,,,,no_address\r\n"
+        )
+        return
+    names = ["id", "E-Mail", "score", "vip", "verdict", "reason"]
+    assert [dict(zip(names, row.values(), strict=True)) for row in read(path)] == [
+        dict(zip(names, values, strict=True))
+        for values in (
+            [1, "a@b.example", 0.5, True, "deliverable", "accepted"],
+            [2, None, 1, None, None, "no_address"],
+            [3, None, None, None, None, "no_address"],
+        )
+    ]

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
 # Airflow 2 has no class for a deferral that timed out, only these words of its scheduler.
 _TIMED_OUT = "Trigger/execution timeout"
-# Of a trigger's ids as JSON. MySQL keeps 65,535 bytes of a trigger's arguments; encrypted, they are a third longer.
+# Of a trigger's ids and notes as JSON; its other arguments take some hundred bytes. MySQL keeps 65,535 bytes of a
+# trigger's arguments, which are encrypted, and a third longer then.
 _MOST_BYTES = 39_000
 
 
@@ -145,13 +146,12 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
                 self._notes.write(wait.notes)
         return PokeReturnValue(is_done=result is not None, xcom_value=result.value if result else None)
 
-    def execute_complete(self, context: Context, event: Any = None, notes: dict[str, Any] | None = None) -> Any:
+    def execute_complete(self, context: Context, event: Any = None) -> Any:
         """
         Take over from the trigger, and return the batch id, or the list of those that are ready.
 
         :param context: the task's context.
         :param event: what the trigger said.
-        :param notes: of a list: what was known of its batches when the trigger began.
         :raises ValueError: the event is not one of :class:`EmailVerifyBatchTrigger`.
         """
         match event:
@@ -164,7 +164,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             case {"batch_id": str(batch_id), "status": {"state": "ready"} as status}:
                 patiently(partial(context["ti"].xcom_push, key="status", value=status), clock=self._clock)
                 return batch_id
-            case {"batches": int()} if notes and isinstance(wait := self._new_wait(notes), BatchesWait):
+            case {"notes": dict(notes)} if isinstance(wait := self._new_wait(notes), BatchesWait):
                 if wait.goes_on:
                     wait.states.record_event(event, wait.open_batches())
                 self._hook, self._wait, self._notes = None, wait, None
@@ -235,37 +235,35 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             raise self._timeout_error()
         max_outage = None if self.silent_fail else read_optional_seconds("max_outage", self.max_outage)
         wait = self._wait or self._new_wait(None)
-        part, kwargs = self._part_of(wait) if isinstance(wait, BatchesWait) else ({"batch_id": wait.batch_id}, {})
-        if kwargs:
-            kwargs["notes"]["deadline"] = self._clock.time() + left
+        waited_for = self._part_of(wait, left) if isinstance(wait, BatchesWait) else {"batch_id": wait.batch_id}
         return self.defer(
             trigger=EmailVerifyBatchTrigger(
                 conn_id=self.conn_id,
                 poll_interval=self.poke_interval,
                 max_outage=max_outage,
                 started=wait.started_at,
-                **part,
+                **waited_for,
             ),
             method_name="execute_complete",
-            kwargs=kwargs or None,
             timeout=timedelta(seconds=left),
         )
 
-    def _part_of(self, wait: BatchesWait) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the trigger's arguments for as many open batches as it takes, and what the task has to know then."""
-        places = wait.open_batches()
-        ids, size = wait.states.batch_ids, 0
+    def _part_of(self, wait: BatchesWait, left: float) -> dict[str, Any]:
+        """Return the trigger's arguments for as many open batches as fit into it."""
+        # In the trigger, and not in the arguments of the deferral: dag.test() drops those.
+        notes = wait.notes | {"deadline": self._clock.time() + left}
+        places, ids, size = wait.open_batches(), wait.states.batch_ids, len(json.dumps(notes))
         for count, place in enumerate(places):
             size += len(json.dumps(ids[place])) + 2
             if count and size > _MOST_BYTES:
                 places = places[:count]
                 break
-        part = {
+        return {
             "batch_id": [ids[place] for place in places],
             "unasked": min(self._unasked, len(places)),
             "others": wait.states.others(places),
+            "notes": notes,
         }
-        return part, {"notes": wait.notes}
 
     def _start_wait(self, context: Context) -> BatchWait | BatchesWait:
         if self.failed_batches not in ("fail", "leave_out"):

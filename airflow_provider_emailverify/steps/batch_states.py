@@ -63,7 +63,10 @@ class BatchStates:
     @property
     def notes(self) -> dict[str, Any]:
         """What the next process has to know, as primitives: some hundred bytes for a thousand batches."""
-        packed = zlib.compress(bytes(self._marks) + self._totals.tobytes(), 9)
+        pairs = zip(self._marks, self._totals, strict=True)
+        # Of a final batch the number is in the sum.
+        totals = array("q", (total if mark == _OPEN else min(total, 0) for mark, total in pairs))
+        packed = zlib.compress(bytes(self._marks) + totals.tobytes(), 9)
         done_of_open = sum(done for mark, done in zip(self._marks, self._done_of, strict=True) if mark == _OPEN)
         return {
             "batches": base64.b64encode(packed).decode(),

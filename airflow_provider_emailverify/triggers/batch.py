@@ -20,9 +20,9 @@ class EmailVerifyBatchTrigger(BaseTrigger):
     Fire once: when a batch is ready or each batch of a list is final, or when waiting has become pointless.
 
     For one batch the event is ``{"batch_id": …, "status": {…}}``. For a list it is ``{"batches": …, "not_ready":
-    {"failed": […], …}, "addresses": …, "addresses_done": …, "vendor": …}``, with the ids of those batches only that are
-    not ready. When waiting is pointless it is ``{"error": {"type": …, "message": …, "steps": […]}}`` with the name of a
-    class in :mod:`airflow_provider_emailverify.exceptions`, and what a person has to do.
+    {"failed": […], …}, "addresses": …, "addresses_done": …, "vendor": …, "notes": …}``, with the ids of those batches
+    only that are not ready. When waiting is pointless it is ``{"error": {"type": …, "message": …, "steps": […]}}``,
+    with the name of a class in :mod:`airflow_provider_emailverify.exceptions`, and what a person has to do.
 
     :param conn_id: the Airflow connection of the vendor.
     :param batch_id: the vendor's identifier of the batch, or a list of them.
@@ -31,6 +31,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
     :param started: when the wait began, in seconds since 1970; None if it begins with this trigger.
     :param unasked: of a list, so many batches, the first ones, were not asked for just before. They are due at once.
     :param others: what the whole list holds beside this part of it, for the progress that is logged.
+    :param notes: what the sensor wants to find in the event of a list.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         *,
         unasked: int = 0,
         others: dict[str, Any] | None = None,
+        notes: dict[str, Any] | None = None,
     ) -> None:
         # Airflow annotates nothing of it.
         super().__init__()  # type: ignore[no-untyped-call]
@@ -53,6 +55,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         self.started = started
         self.unasked = unasked
         self.others = others
+        self.notes = notes
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and its arguments, primitives only."""
@@ -64,22 +67,22 @@ class EmailVerifyBatchTrigger(BaseTrigger):
             "started": self.started,
         }
         if isinstance(self.batch_id, list):  # a triggerer of an older version knows none of these
-            arguments |= {"unasked": self.unasked, "others": self.others}
+            arguments |= {"unasked": self.unasked, "others": self.others, "notes": self.notes}
         return "airflow_provider_emailverify.triggers.batch.EmailVerifyBatchTrigger", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until there is something to say. Running twice at the same time does no harm: it only asks."""
         event: dict[str, Any] = {"batch_id": self.batch_id} if isinstance(self.batch_id, str) else {}
-        notes = {"started": self.started}
+        begun = {"started": self.started}
         try:
             with poller_of(self.conn_id) as poller:
                 if isinstance(self.batch_id, str):
-                    wait = BatchWait(self.batch_id, self.max_outage, notes)
+                    wait = BatchWait(self.batch_id, self.max_outage, begun)
                     event["status"] = (await poller.wait_for(wait, self.poll_interval)).as_dict()
                 else:
-                    many = BatchesWait(self.batch_id, self.max_outage, notes, others=self.others)
+                    many = BatchesWait(self.batch_id, self.max_outage, begun, others=self.others)
                     await poller.wait_for_all(many, self.poll_interval, self.unasked)
-                    event |= many.states.event
+                    event |= many.states.event | {"notes": self.notes}
         except EmailVerifyError as error:
             event["error"] = {"type": type(error).__name__, "message": str(error), "steps": list(error.steps)}
         yield TriggerEvent(event)

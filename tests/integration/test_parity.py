@@ -96,6 +96,113 @@ def test_every_mode_ends_alike(
     assert run_dag(DAG, "parity")["wait"] == expected
 
 
+IDS = ["b1", "b2", "b3"]
+
+
+def status_of(ready: int, addresses: int | None = None, **not_ready: str) -> dict[str, Any]:
+    """Return the XCom of a list of which so many batches are ready, with two addresses each."""
+    words = list(not_ready.values())
+    return {
+        "vendor": "cliova",
+        "batches": ready + len(words),
+        "states": {"ready": ready} | {word: words.count(word) for word in ("failed", "cancelled", "unknown")},
+        "addresses": 2 * (ready + words.count("failed")) if addresses is None else addresses,
+        "addresses_done": 2 * ready,
+        "not_ready": not_ready,
+        "more_not_ready": 0,
+    }
+
+
+ALL_READY = Outcome("success", 1, {"return_value": IDS, "status": status_of(3)})
+EMPTY = {**status_of(0), "vendor": "", "addresses": None, "addresses_done": None}
+LEAVE_OUT: dict[str, Any] = {"failed_batches": "leave_out"}
+UNKNOWN = {"batch_id": ["b1", "gone", "b2", "b3"]}
+#: name -> (what is forced of the batches, seconds until they are ready, faults, arguments of the sensor, outcome)
+LISTS: dict[str, tuple[dict[str, str], float, list[dict[str, Any]], dict[str, Any], Outcome]] = {
+    "all ready": ({}, 0, [], {}, ALL_READY),
+    "all ready later": ({}, 1.2, [], {}, ALL_READY),
+    "in the order given, each once": (
+        {},
+        0,
+        [],
+        {"batch_id": ["b3", "b1", "b3", "b2"]},
+        Outcome("success", 1, {"return_value": ["b3", "b1", "b2"], "status": status_of(3)}),
+    ),
+    "the text of a list": ({}, 0, [], {"batch_id": str(IDS)}, ALL_READY),
+    "one in a list": (
+        {},
+        0,
+        [],
+        {"batch_id": ["b1"]},
+        Outcome("success", 1, {"return_value": ["b1"], "status": status_of(1)}),
+    ),
+    "empty": ({}, 0, [], {"batch_id": []}, Outcome("success", 1, {"return_value": [], "status": EMPTY})),
+    "some failed": ({"b2": "FAILED"}, 0.8, [], {}, FAILED_AT_ONCE),
+    "some failed, leave_out": (
+        {"b2": "FAILED"},
+        0.8,
+        [],
+        LEAVE_OUT,
+        Outcome("success", 1, {"return_value": ["b1", "b3"], "status": status_of(2, b2="failed")}),
+    ),
+    "some unknown": ({}, 0, [], UNKNOWN, FAILED_AT_ONCE),
+    "some unknown, leave_out": (
+        {},
+        0.8,
+        [],
+        {**UNKNOWN, **LEAVE_OUT},
+        Outcome("success", 1, {"return_value": IDS, "status": status_of(3, gone="unknown")}),
+    ),
+    "all failed, leave_out": (dict.fromkeys(IDS, "FAILED"), 0, [], LEAVE_OUT, FAILED_AT_ONCE),
+    "all unknown, leave_out": ({}, 0, [], {"batch_id": ["x", "y"], **LEAVE_OUT}, FAILED_AT_ONCE),
+    "some failed, soft_fail": ({"b2": "FAILED"}, 0, [], {"soft_fail": True}, SKIPPED),
+    "some failed, never_fail": ({"b2": "FAILED"}, 0, [], {"never_fail": True}, SKIPPED),
+    "wrong key": ({}, 0, [{"kind": "unauthorized"}], LEAVE_OUT, FAILED_AT_ONCE),
+    "no credits later": ({}, 600, [{"kind": "no_credits", "skip": 4}], LEAVE_OUT, FAILED_AT_ONCE),
+    "timeout": ({}, 600, [], {"timeout": 1}, FAILED_AT_ONCE),
+    "timeout, soft_fail": ({}, 600, [], {"timeout": 1, "soft_fail": True}, SKIPPED),
+    "timeout, never_fail": ({}, 600, [], {"timeout": 1, "never_fail": True}, FAILED_AT_ONCE),
+    "short outage": ({}, 0, [{**OUTAGE, "times": 7}], {"max_outage": 60}, ALL_READY),
+    "short throttling": ({}, 0, [{"kind": "rate_limit", "retry_after": 1, "times": 1}], {}, ALL_READY),
+    "long outage": ({}, 0, [OUTAGE], {"max_outage": 0.5}, FAILED_AFTER_A_RETRY),
+    "long outage of one batch": ({}, 0, [{**OUTAGE, "batch_id": "b2"}], {"max_outage": 0.5}, FAILED_AFTER_A_RETRY),
+    "short outage of one batch": ({}, 0.8, [{**OUTAGE, "batch_id": "b2", "times": 5}], {"max_outage": 60}, ALL_READY),
+    "long outage, soft_fail": ({}, 0, [OUTAGE], {"max_outage": 0.5, "soft_fail": True}, FAILED_AFTER_A_RETRY),
+    "long outage, never_fail": ({}, 0, [OUTAGE], {"max_outage": 0.5, "never_fail": True}, SKIPPED),
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "mode"),
+    [(case, mode) for case in LISTS for mode in MODES if (case[:7], mode) != ("timeout", "deferrable")],
+)
+def test_every_mode_ends_alike_for_a_list(
+    sandbox: SandboxServer,
+    connect: Callable[..., str],
+    run_dag: Callable[..., dict[str, Outcome]],
+    monkeypatch: pytest.MonkeyPatch,
+    case: str,
+    mode: str,
+) -> None:
+    if "long outage" in case and mode == "reschedule" and not HAS_STATE_STORE:
+        pytest.skip("before Airflow 3.3 nothing is kept between two pokes in reschedule mode")
+    states, ready_after, faults, arguments, expected = LISTS[case]
+    for batch_id in IDS:
+        sandbox.ledger.create_batch(
+            "cliova",
+            ["a@example.com", "b@example.com"],
+            batch_id=batch_id,
+            state=states.get(batch_id),
+            ready_after=ready_after,
+        )
+    for fault in faults:
+        sandbox.faults.add(operation="status", **fault)
+    connect("cliova", sandbox.cliova_url, requests_per_minute=1_000_000)
+    monkeypatch.setenv("PARITY", json.dumps({"batch_id": IDS, **MODES[mode], **arguments}))
+
+    assert run_dag(DAG, "parity")["wait"] == expected
+
+
 #: What the scheduler says when it ends a deferral.
 TIMED_OUT = "Trigger timeout" if airflow.__version__ >= "3" else "Trigger/execution timeout"
 SHORT = {"execution_timeout": timedelta(seconds=2)}

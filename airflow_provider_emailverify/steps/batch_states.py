@@ -223,11 +223,11 @@ class BatchStates:
         return ", ".join(parts)
 
     @property
-    def shares(self) -> list[float]:
-        """How far the list is: the share of batches that are final, and of addresses that are done."""
+    def tenths(self) -> list[int]:
+        """How far the list is: the tenths of batches that are final, and of addresses that are done."""
         final = len(self.batch_ids) - self._marks.count(_OPEN) + self._others["ready"] + self._others["failed"]
         addresses, done = self._all_addresses
-        return [final / (self._batches or 1), (done or 0) / (addresses or 1)]
+        return [10 * final // (self._batches or 1), 10 * (done or 0) // (addresses or 1)]
 
     @property
     def _batches(self) -> int:

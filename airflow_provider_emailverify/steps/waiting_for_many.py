@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Progress is logged when it has changed by this share, and after this time.
-_SHARE = 0.1
+# Progress is logged with each tenth, and after this time.
 _SECONDS = 900.0
 
 
@@ -70,7 +69,7 @@ class BatchesWait(Wait):
         self.goes_on = "list" in notes
         self.states = BatchStates(batch_ids, notes, others)
         self._next: int = notes.get("next", 0)
-        self._said: list[float] = notes.get("said") or self.states.shares
+        self._said: list[int] = notes.get("said") or self.states.tenths
         self._said_at: float = notes.get("said_at") or clock.time()
         self._words: set[str] = set()
 
@@ -170,13 +169,13 @@ class BatchesWait(Wait):
         raise kind(f"{what}: {', '.join(named)}. {advice}").with_steps(f"{what}:", *named, *kind(advice).lines)
 
     def _log_progress(self) -> None:
-        now, shares = self._clock.time(), self.states.shares
+        now, tenths = self._clock.time(), self.states.tenths
         is_late = not 0 <= now - self._said_at < _SECONDS
         if self.is_over:
             log.info("Waited %.0f s: %s.", self.waited, self.states.progress)
-        elif is_late or any(abs(share - said) >= _SHARE for share, said in zip(shares, self._said, strict=True)):
+        elif is_late or tenths != self._said:
             log.info("%s.", self.states.progress)
-            self._said, self._said_at = shares, now
+            self._said, self._said_at = tenths, now
 
     @property
     def _what(self) -> str:

@@ -19,6 +19,7 @@ from airflow_provider_emailverify.steps.intervals import Intervals
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.http.policy import Clock
+    from airflow_provider_emailverify.steps.turnstile import Turnstile
     from airflow_provider_emailverify.steps.waiting_for_many import BatchesWait
 
     Answer = tuple[EmailVerifyHook, BatchStatus | EmailVerifyError]
@@ -30,7 +31,7 @@ class Sender(Protocol):
     """What is used of the poller."""
 
     waits: int
-    queue: asyncio.Lock
+    queue: Turnstile
 
     async def send(self, ask: Callable[[EmailVerifyHook], T]) -> Future[T]:
         """Let a thread ask as soon as one is idle and the rate limit lets one more request pass."""
@@ -40,8 +41,7 @@ class ManyPolls:
     """
     The polls of one wait for many batches: a heap that says when each is due.
 
-    Its turn in the poller's queue serves all batches that were due when it queued: who queued later was due later. So a
-    list gets as many turns as its batches would get as waits of their own.
+    It takes a turn of the poller for each batch, as if each were a wait of its own.
 
     :param sender: the poller.
     :param wait: the wait.
@@ -79,24 +79,23 @@ class ManyPolls:
         while not self._wait.is_over:
             if self._failure:
                 raise self._failure
-            now = self._loop.time()
             if not self._due:
                 await self._hear(None)
-            elif (pause := max(self._wait.pause, self._due[0][0] - now)) > 0:
+            elif (pause := max(self._wait.pause, self._due[0][0] - self._loop.time())) > 0:
                 await self._hear(pause)
             else:
-                async with self._sender.queue:
-                    await self._send_what_was_due(now)
+                async with self._sender.queue.turn(self._due[0][0]):
+                    if not self._wait.pause and not self._failure:
+                        await self._send_next()
 
-    async def _send_what_was_due(self, now: float) -> None:
-        while self._due and self._due[0][0] <= now and not self._wait.pause and not self._failure:
-            _, place = heapq.heappop(self._due)
-            try:
-                poll = await self._sender.send(partial(self._ask, place))
-            except TransientError as error:
-                self._wait.record_failure(error)
-                heapq.heappush(self._due, (self._loop.time() + self._intervals[place].floor, place))
-                continue
+    async def _send_next(self) -> None:
+        _, place = heapq.heappop(self._due)
+        try:
+            poll = await self._sender.send(partial(self._ask, place))
+        except TransientError as error:
+            self._wait.record_failure(error)
+            heapq.heappush(self._due, (self._loop.time() + self._intervals[place].floor, place))
+        else:
             poll.add_done_callback(partial(self._answered, place, self._loop.time()))
 
     def _ask(self, place: int, hook: EmailVerifyHook) -> Answer:

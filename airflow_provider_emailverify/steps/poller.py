@@ -17,6 +17,7 @@ from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.intervals import Intervals
 from airflow_provider_emailverify.steps.many_polls import ManyPolls
+from airflow_provider_emailverify.steps.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus
@@ -59,7 +60,7 @@ class Poller:
     :param conn_id: the Airflow connection.
     :param clock: the time.
     :ivar waits: how many waits there are.
-    :ivar queue: whoever wants to ask holds it meanwhile. A lock serves in the order of arrival.
+    :ivar queue: whoever wants to ask holds a turn of it meanwhile.
     """
 
     def __init__(self, conn_id: str, *, clock: Clock = time) -> None:
@@ -69,7 +70,7 @@ class Poller:
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="emailverify-poll")
         self._idle = asyncio.Semaphore(THREADS)
-        self.queue = asyncio.Lock()
+        self.queue = Turnstile()
         self._hook: EmailVerifyHook | None = None
         self._read_at = 0.0
 
@@ -116,7 +117,7 @@ class Poller:
 
     async def _ask(self, wait: BatchWait) -> tuple[float, BatchStatus | None]:
         """Ask when the turn of this wait has come. Return when that was, and the status of a batch that is ready."""
-        async with self.queue:
+        async with self.queue.turn(self._loop.time()):
             try:
                 poll = await self.send(wait.ask)
             except TransientError as error:
@@ -127,7 +128,7 @@ class Poller:
 
     async def send(self, ask: Callable[[EmailVerifyHook], T]) -> Future[T]:
         """
-        Let a thread ask as soon as one is idle and the rate limit lets one more request pass. Hold the queue meanwhile.
+        Let a thread ask as soon as one is idle and the rate limit lets one more request pass. Hold a turn meanwhile.
 
         :param ask: what to do in the thread.
         :raises TransientError: the connection cannot be read now.

@@ -146,7 +146,7 @@ def test_a_pause_that_the_vendor_asks_for_ends_a_poke_and_is_kept(
 ) -> None:
     ids = submit(sandbox, 3, ready_after=0)
     wait, hook = BatchesWait(ids, 3600, clock=clock), hook_at(1_000_000)
-    sandbox.faults.add(kind="rate_limit", retry_after=600, times=3)
+    sandbox.faults.add(kind="rate_limit", retry_after=600, times=1)
 
     Poke(wait, hook, clock=clock).run(20)
     asked = sandbox.ledger.count()

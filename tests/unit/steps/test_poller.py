@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_emailverify.exceptions import ConnectionConfigError, VendorOutageError
+from airflow_provider_emailverify.exceptions import AuthenticationError, ConnectionConfigError, VendorOutageError
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.steps import metrics, poller
 from airflow_provider_emailverify.steps.poller import poller_of
 from airflow_provider_emailverify.steps.waiting import BatchWait
+from airflow_provider_emailverify.steps.waiting_for_many import BatchesWait
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
 from tests.clock import Clock, running_clock
 from tests.raw_server import RawServer, respond
@@ -478,3 +479,186 @@ def test_the_loop_is_free_while_a_thousand_waits_start_and_are_polled(
     # On an idle machine there are 500 rounds and many more polls; how fast both are is what tests/benchmarks measures.
     assert len(busy.requests) > 50
     assert len(rounds) > 50
+
+
+# --- a list of batches in one wait ---
+
+
+async def wait_for_list(
+    conn_id: str, batch_ids: list[str], interval: float, max_outage: float | None = 3600, unasked: int = 0
+) -> BatchesWait:
+    clock = running_clock()
+    wait = BatchesWait(batch_ids, max_outage, clock=clock)
+    with poller_of(conn_id, clock=clock) as shared:
+        await shared.wait_for_all(wait, interval, unasked)
+    return wait
+
+
+def names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{number}" for number in range(count)]
+
+
+def test_a_list_and_single_waits_share_the_limit_batch_by_batch(strict_vendor: StrictVendor, clock: Clock) -> None:
+    singles = (wait_for("cliova_default", batch_id, 60) for batch_id in names("single", 20))
+
+    clock.run(run_for(3600, wait_for_list("cliova_default", names("listed", 20), 60), *singles))
+
+    times = [at for at, _ in strict_vendor.polls]
+    assert max(bisect_left(times, at + 60) - number for number, at in enumerate(times)) == 10
+    assert len(times) >= 0.97 * 10 * 59, "the limit was not made use of"
+    polls = Counter(batch_id for _, batch_id in strict_vendor.polls)
+    assert len(polls) == 40
+    assert max(polls.values()) - min(polls.values()) <= 3, "somebody was asked for at others' expense"
+
+
+def test_each_batch_of_a_list_is_asked_for_at_its_own_interval(
+    busy: RawServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    times: dict[str, list[float]] = defaultdict(list)
+
+    def answer(connection: socket.socket) -> None:
+        times[busy.targets[-1].split("/")[-2]].append(clock.now)
+        respond(STATUS)(connection)
+
+    busy.answer(answer)
+    clock.run(run_for(600, wait_for_list(connect("cliova", busy.url), names("b", 10), 30)))
+
+    assert len(times) == 10
+    for asked in times.values():
+        assert asked[0] >= 30, "the sensor has asked just before"
+        assert len(asked) >= 16
+        assert min(later - earlier for earlier, later in pairwise(asked)) >= 30 - 1
+
+
+def test_what_the_sensor_has_not_asked_for_is_asked_for_at_once(
+    busy: RawServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    asked: list[str] = []
+
+    def answer(connection: socket.socket) -> None:
+        asked.append(busy.targets[-1].split("/")[-2])
+        respond(STATUS)(connection)
+
+    busy.answer(answer)
+    clock.run(run_for(29, wait_for_list(connect("cliova", busy.url), names("b", 4), 30, unasked=2)))
+
+    assert sorted(asked) == ["b0", "b1"]
+
+
+def test_what_is_final_is_not_asked_for_again_and_the_rest_is_waited_for(
+    sandbox: SandboxServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    for batch_id in names("b", 5):
+        sandbox.ledger.create_batch("cliova", [], batch_id=batch_id, ready_after=0)
+    sandbox.ledger.batch("b1").state = "FAILED"
+    sandbox.ledger.batch("b2").state = "IN PROGRESS"
+    conn_id = connect("cliova", sandbox.cliova_url)
+
+    async def main() -> BatchesWait:
+        waiting = asyncio.ensure_future(wait_for_list(conn_id, [*names("b", 5), "gone"], 10))
+        await asyncio.sleep(200)
+        sandbox.ledger.batch("b2").state = "COMPLETED"
+        return await waiting
+
+    wait = clock.run(main())
+
+    assert wait.ready_ids(leave_out=True) == ["b0", "b2", "b3", "b4"]
+    asked = Counter(request.batch_id for request in sandbox.ledger.requests("cliova", "status"))
+    assert asked.pop("b2") >= 10
+    assert set(asked.values()) == {1}
+
+
+def test_a_list_ends_with_its_budget(sandbox: SandboxServer, clock: Clock, connect: Callable[..., str]) -> None:
+    sandbox.faults.add(kind="server_error")
+    conn_id = connect("cliova", sandbox.cliova_url)
+
+    with pytest.raises(VendorOutageError, match="3 batches"):
+        clock.run(wait_for_list(conn_id, names("b", 3), 10, max_outage=60))
+    assert 60 <= clock.now < 100
+
+
+def test_a_list_waits_through_an_unreadable_connection(
+    sandbox: SandboxServer, clock: Clock, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for batch_id in names("b", 3):
+        sandbox.ledger.create_batch("cliova", [], batch_id=batch_id, ready_after=0)
+    conn_id = connect("cliova", sandbox.cliova_url)
+
+    def down(*_: Any) -> Any:
+        raise RuntimeError("the backend is down")
+
+    async def main() -> BatchesWait:
+        with monkeypatch.context() as patched:
+            patched.setattr(BaseHook, "get_connection", down)
+            waiting = asyncio.ensure_future(wait_for_list(conn_id, names("b", 3), 10))
+            await asyncio.sleep(100)
+            assert not waiting.done()
+        return await waiting
+
+    assert clock.run(main()).is_over
+    assert sandbox.ledger.count() == 3
+
+
+def test_a_pause_that_the_vendor_asks_for_is_kept_for_a_list(
+    sandbox: SandboxServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    for batch_id in names("b", 5):
+        sandbox.ledger.create_batch("cliova", [], batch_id=batch_id, ready_after=0)
+    sandbox.faults.add(kind="rate_limit", retry_after=600, times=1)
+    conn_id = connect("cliova", sandbox.cliova_url)
+
+    wait = clock.run(wait_for_list(conn_id, names("b", 5), 10))
+
+    assert wait.is_over
+    assert clock.now >= 600
+    assert sandbox.ledger.count() == 6
+
+
+def test_a_refused_key_ends_the_wait_for_a_list(
+    sandbox: SandboxServer, clock: Clock, connect: Callable[..., str]
+) -> None:
+    sandbox.faults.add(kind="unauthorized", skip=3)
+    conn_id = connect("cliova", sandbox.cliova_url)
+    for batch_id in names("b", 10):
+        sandbox.ledger.create_batch("cliova", [], batch_id=batch_id, ready_after=1e9)
+
+    with pytest.raises(AuthenticationError):
+        clock.run(wait_for_list(conn_id, names("b", 10), 10))
+
+
+def test_a_list_that_is_cancelled_gives_its_threads_back(
+    raw_server: RawServer, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "THREADS", 2)
+    release = threading.Event()
+    raw_server.answer(
+        lambda connection: release.wait(10),
+        lambda connection: release.wait(10),
+        respond(b'{"payload": [{"status": "COMPLETED"}]}'),
+    )
+    conn_id = connect("cliova", raw_server.url)
+
+    async def main() -> Any:
+        first = asyncio.ensure_future(wait_for_list(conn_id, names("b", 10), 0.01))
+        await until(lambda: len(raw_server.requests) == 2)
+        second = asyncio.ensure_future(wait_for(conn_id, "second", 0.01))
+        first.cancel()
+        await asyncio.sleep(0.1)
+        assert len(raw_server.requests) == 2, "both threads are still at work"
+        release.set()
+        return await asyncio.wait_for(second, 10)
+
+    assert asyncio.run(main()).state == "ready"
+
+
+def test_a_list_makes_no_task_for_each_batch(busy: RawServer, connect: Callable[..., str]) -> None:
+    conn_id = connect("cliova", busy.url, requests_per_minute=1)
+
+    async def main() -> int:
+        waiting = asyncio.ensure_future(wait_for_list(conn_id, names("b", 2000), 60, unasked=2000))
+        await asyncio.sleep(0.5)
+        tasks = len(asyncio.all_tasks())
+        waiting.cancel()
+        return tasks
+
+    assert asyncio.run(main()) <= 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.http.policy import Clock
+
+log = logging.getLogger(__name__)
 
 # Airflow 2 has no class for a deferral that timed out, only these words of its scheduler.
 _TIMED_OUT = "Trigger/execution timeout"
@@ -164,11 +167,13 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             case {"batch_id": str(batch_id), "status": {"state": "ready"} as status}:
                 patiently(partial(context["ti"].xcom_push, key="status", value=status), clock=self._clock)
                 return batch_id
-            case {"notes": dict(notes)} if isinstance(wait := self._new_wait(notes), BatchesWait):
+            case {"notes": {"deadline": int() | float() as deadline} as notes} if isinstance(
+                wait := self._new_wait(notes), BatchesWait
+            ):
                 if wait.goes_on:
                     wait.states.record_event(event, wait.open_batches())
                 self._hook, self._wait, self._notes = None, wait, None
-                return self._poke_or_defer(context, notes["deadline"])
+                return self._poke_or_defer(context, deadline)
         raise ValueError(f"The trigger of {self._about} sent an unknown event.")
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -305,7 +310,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         """Return how long a poke for a list may last."""
         if not self.reschedule or self.deferrable or (self._notes and self._notes.are_kept):
             return POKE_SECONDS
-        self.log.info(
+        log.info(
             "Nothing is kept from one poke to the next: there is no task state before Airflow 3.3, and no ledger. "
             "So each poke asks for all batches, however long that takes."
         )

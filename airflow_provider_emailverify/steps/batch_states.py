@@ -218,7 +218,7 @@ class BatchStates:
         if failed:
             parts.append(f"{failed:,} failed")
         addresses, done = self._all_addresses
-        if addresses is not None and done is not None:
+        if addresses and done is not None:
             parts.append(_of_addresses(done, addresses))
         return ", ".join(parts)
 

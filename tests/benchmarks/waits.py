@@ -4,6 +4,7 @@ Many waits in one process, ours beside its peers: polls made, lag of the event l
     python tests/benchmarks/waits.py
     python tests/benchmarks/waits.py --kinds ours http --loads 1000x10
     python tests/benchmarks/waits.py --loads 1000x10 --hanging 1000 --kinds ours
+    python tests/benchmarks/waits.py --loads 1000x30 --listed 2000 --kinds ours
 
 Each case runs in a process of its own, against one vendor in another process that answers after 0.2 s. Peers need
 their providers: apache-airflow-providers-http, -dbt-cloud, -airbyte. docs/benchmarks.md says what is measured.
@@ -43,13 +44,15 @@ def main() -> None:
     parser.add_argument(
         "--hanging", type=int, default=0, help="waits of another connection whose vendor hangs for 30 s"
     )
+    parser.add_argument("--listed", type=int, default=0, help="batches of one more wait of ours, for all of them")
     parser.add_argument("--freeze", action="store_true", help="keep the collector away from Airflow's own objects")
     parser.add_argument("--rounds", type=float, default=2.0, help="intervals that are measured, after two to warm up")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     args = parser.parse_args()
     print(
         f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}, Python {platform.python_version()}; "
-        f"{args.hanging} more waits at a vendor that hangs{', gc.freeze()' if args.freeze else ''}\n"
+        f"{args.hanging} more waits at a vendor that hangs, one more wait for {args.listed:,} batches"
+        f"{', gc.freeze()' if args.freeze else ''}\n"
         f"{'':<40}{'polls':>8}{'p99 lag':>10}{'worst':>10}{'gc':>9}{'without':>9}{'start':>8}{'cpu':>6}{'memory':>9}",
         flush=True,
     )
@@ -83,6 +86,8 @@ def _run(kind: str, vendor: Vendor, waits: int, interval: float, args: argparse.
             str(vendor.secure_port),
             "--hanging",
             str(args.hanging),
+            "--listed",
+            str(args.listed),
         ]
         command += ["--warm-up", str(2 * interval + 2), "--window", str(args.rounds * interval)]
         command += ["--freeze"] if args.freeze else []

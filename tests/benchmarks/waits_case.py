@@ -30,6 +30,13 @@ def ours(number: int, interval: float, conn_id: str = "bench_cliova") -> Any:
     return EmailVerifyBatchTrigger(conn_id, f"batch-{number}", interval)
 
 
+def listed(count: int, interval: float) -> Any:
+    """Our own trigger, for a list of batches."""
+    from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
+
+    return EmailVerifyBatchTrigger("bench_cliova", [f"listed-{number}" for number in range(count)], interval)
+
+
 def http(number: int, interval: float) -> Any:
     """The http provider's."""
     from airflow.providers.http.triggers.http import HttpSensorTrigger
@@ -143,6 +150,8 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
     started = time.perf_counter()
     used = time.process_time()
     triggers = [ours(n, args.interval, "bench_hanging") for n in range(args.hanging)]
+    if args.listed:
+        triggers.append(listed(args.listed, args.interval))
     triggers += [KINDS[args.kind](n, args.interval) for n in range(args.waits)]
     tasks = []
     for trigger in triggers:
@@ -160,7 +169,7 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
     lags.sort()
     path = PATHS[args.kind]
     return {
-        "share": (last.get(path, 0) - first.get(path, 0)) / (args.waits * window / args.interval),
+        "share": (last.get(path, 0) - first.get(path, 0)) / ((args.waits + args.listed) * window / args.interval),
         "p99_ms": lags[int(len(lags) * 0.99)] * 1000,
         "worst_ms": lags[-1] * 1000,
         "gc_ms": collections.longest * 1000,
@@ -184,6 +193,7 @@ def main() -> None:
     parser.add_argument("--waits", type=int, required=True)
     parser.add_argument("--interval", type=float, required=True)
     parser.add_argument("--hanging", type=int, default=0, help="waits at a vendor that answers after 30 s")
+    parser.add_argument("--listed", type=int, default=0, help="batches of one more wait of our own")
     parser.add_argument("--freeze", action="store_true")
     parser.add_argument("--warm-up", type=float, required=True)
     parser.add_argument("--window", type=float, required=True)

@@ -42,6 +42,23 @@ def test_it_survives_being_stored() -> None:
     assert all(value is None or isinstance(value, str | int | float | bool) for value in arguments.values())
 
 
+def test_a_list_survives_being_stored() -> None:
+    others = {"batches": 1, "ready": 1, "failed": 0, "addresses": None, "done": None}
+    given = EmailVerifyBatchTrigger("c", ["b", "c"], unasked=1, others=others, notes={"deadline": 1.5})
+
+    arguments = given.serialize()[1]
+
+    again = EmailVerifyBatchTrigger(**json.loads(json.dumps(arguments)))
+    assert again.serialize()[1] == arguments
+    assert (arguments["batch_id"], arguments["unasked"], arguments["others"]) == (["b", "c"], 1, others)
+
+
+def test_the_arguments_for_one_batch_are_those_that_an_older_triggerer_knows() -> None:
+    arguments = EmailVerifyBatchTrigger("c", "b").serialize()[1]
+
+    assert set(arguments) == {"conn_id", "batch_id", "poll_interval", "max_outage", "started"}
+
+
 @pytest.mark.parametrize("seconds", [5, "5", timedelta(seconds=5)])
 def test_times_are_numbers_texts_or_timedeltas(seconds: Any) -> None:
     arguments = EmailVerifyBatchTrigger("c", "b", poll_interval=seconds, max_outage=seconds).serialize()[1]
@@ -76,6 +93,34 @@ def test_it_fires_when_the_batch_is_ready(conn_id: str) -> None:
     assert event["batch_id"] == "b"
     assert event["status"]["state"] == "ready"
     assert json.loads(json.dumps(event)) == event
+
+
+def test_it_fires_once_when_each_batch_of_a_list_is_final(conn_id: str, sandbox: SandboxServer) -> None:
+    sandbox.ledger.create_batch("cliova", ["a@example.com"], batch_id="f", state="FAILED")
+
+    event = event_of(EmailVerifyBatchTrigger(conn_id, ["b", "f", "gone"], 0.01, notes={"deadline": 1.0}))
+
+    assert json.loads(json.dumps(event)) == {
+        "batches": 3,
+        "not_ready": {"failed": ["f"], "unknown": ["gone"]},
+        "addresses": 2,
+        "addresses_done": 1,
+        "vendor": "cliova",
+        "notes": {"deadline": 1.0},
+    }
+
+
+def test_what_ends_the_wait_for_a_list_is_an_event(conn_id: str, sandbox: SandboxServer) -> None:
+    sandbox.faults.add(kind="unauthorized")
+
+    event = event_of(EmailVerifyBatchTrigger(conn_id, ["b", "c"], 0.01))
+
+    assert event["error"]["type"] == "AuthenticationError"
+
+
+def test_an_empty_list_fires_at_once(conn_id: str, sandbox: SandboxServer) -> None:
+    assert event_of(EmailVerifyBatchTrigger(conn_id, [], 60))["batches"] == 0
+    assert sandbox.ledger.count() == 0
 
 
 def test_it_waits_through_an_outage(conn_id: str, sandbox: SandboxServer) -> None:

@@ -23,6 +23,9 @@ from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.operators.download import EmailVerifyDownloadOperator
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 
+# Not in the call: some consoles show the lines of the source.
+EMAILS = ADDRESSES
+
 with DAG("leaks", schedule=None, start_date=datetime(2024, 1, 1)):
     for vendor in ("proofy", "cliova"):
         ours = {"batch_id": "b-" + vendor, "conn_id": vendor + "_default"}
@@ -40,7 +43,7 @@ with DAG("leaks", schedule=None, start_date=datetime(2024, 1, 1)):
         def submit(conn_id):
             hook = EmailVerifyHook.get_hook(conn_id)
             print(hook.test_connection())
-            hook.submit_batch(ADDRESSES)
+            hook.submit_batch(EMAILS)
 
         submit(ours["conn_id"])
 """

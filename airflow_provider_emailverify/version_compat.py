@@ -1,4 +1,4 @@
-"""What differs between the supported versions of Airflow, and is not in its common-compat provider."""
+"""Hide what differs between the supported versions of Airflow, beyond its common-compat provider."""
 
 from __future__ import annotations
 

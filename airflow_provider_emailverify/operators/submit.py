@@ -14,6 +14,7 @@ from airflow_provider_emailverify.exceptions import (
     InsufficientCreditsError,
     InvalidRequestError,
     InvalidSourceError,
+    StorageError,
     UnsupportedOperationError,
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.http.policy import Clock
+    from airflow_provider_emailverify.steps.ledger import Ledger
     from airflow_provider_emailverify.steps.names import BatchNames
     from airflow_provider_emailverify.steps.records import PurchaseRecords
     from airflow_provider_emailverify.steps.submission import Submission
@@ -210,10 +212,10 @@ class EmailVerifySubmitOperator(BaseOperator):
 
     def _check_arguments(self) -> None:
         if not isinstance(self.source, str) or not self.source.strip():
-            raise InvalidSourceError(f"The source is empty ({self.source!r}); give a URI such as s3://bucket/list.csv.")
+            raise InvalidSourceError(f"The source is empty ({self.source!r}). Give a URI such as s3://bucket/list.csv.")
         if self.on_unknown_submission not in ("fail", "resubmit"):
             raise InvalidRequestError(
-                f"on_unknown_submission is 'fail' or 'resubmit', not {self.on_unknown_submission!r}."
+                f"on_unknown_submission must be 'fail' or 'resubmit', got {self.on_unknown_submission!r}."
             )
 
     def _open_records(self, context: Context, names: BatchNames) -> PurchaseRecords:
@@ -224,7 +226,7 @@ class EmailVerifySubmitOperator(BaseOperator):
         kept: Ledger | TaskState
         if self.ledger is not None:
             kept = Ledger(self.ledger, names.stem, clock=self._clock)
-            kept.check()
+            self._check_ledger(kept, context["ti"].try_number)
         else:
             kept = TaskState(task_state_store(context), clock=self._clock)
             if not kept.is_kept:
@@ -236,16 +238,34 @@ class EmailVerifySubmitOperator(BaseOperator):
         records.start()
         return records
 
+    def _check_ledger(self, ledger: Ledger, try_number: int) -> None:
+        try:
+            ledger.check()
+        except StorageError as error:
+            if try_number > 1:
+                raise
+            raise error.with_steps(
+                *error.lines,
+                "Nothing was submitted.",
+                "1. Correct that.",
+                "2. Trigger a new run. The next try of this one would find no record of this try, and stop.",
+            ) from None
+
     def _check_length(self, batches: int) -> None:
         """Refuse more batches than Airflow can map over: it would say so when all of them are paid for."""
         limit = conf.getint("core", "max_map_length", fallback=1024)
         # Airflow annotates nothing of that method.
         is_mapped_over = self.has_dag() and next(self.iter_mapped_dependants(), None) is not None  # type: ignore[no-untyped-call]
         if batches > limit and is_mapped_over:
-            raise InvalidRequestError(
-                f"The list makes {batches:,} batches, and Airflow maps over {limit:,} at most ([core] max_map_length). "
-                "Nothing was submitted. Raise that limit on the API server, the scheduler and the workers, raise "
-                "batch_size if the vendor allows it, or split the file."
+            what = (
+                f"The list makes {batches:,} batches, and Airflow maps over {limit:,} at most ([core] max_map_length)."
+            )
+            raise InvalidRequestError(what).with_steps(
+                what,
+                "Nothing was submitted.",
+                "1. Raise that limit on the API server, the scheduler and the workers. Or raise batch_size,",
+                "   if the vendor allows it. Or split the file.",
+                "2. Clear the task.",
             )
 
     def _check_credits(self, submission: Submission) -> None:
@@ -256,10 +276,15 @@ class EmailVerifySubmitOperator(BaseOperator):
         except UnsupportedOperationError:
             return
         if credits_left < submission.remaining:
-            raise InsufficientCreditsError(
+            what = (
                 f"{submission.hook.client.name} has {credits_left:,g} credits, and {submission.remaining:,} addresses "
-                f"are still to be submitted. {InsufficientCreditsError.advice} Or set check_credits=False to let the "
-                "vendor decide."
+                "are still to be submitted."
+            )
+            raise InsufficientCreditsError(what).with_steps(
+                what,
+                "Nothing was submitted by this try.",
+                "1. Buy credits at the vendor. Or set check_credits=False to let the vendor decide.",
+                "2. Clear the task.",
             )
 
 
@@ -273,7 +298,7 @@ def _batch_size(hook: EmailVerifyHook, asked: int | None) -> int:
 
 
 def _whole_number(name: str, value: Any) -> int | None:
-    """Return an argument that a template may have made a str."""
+    """Return a whole number, which a template may have made a text."""
     if value is None or str(value).strip() in ("", "None"):
         return None
     try:
@@ -281,5 +306,5 @@ def _whole_number(name: str, value: Any) -> int | None:
     except ValueError:
         number = 0
     if number < 1:
-        raise InvalidRequestError(f"{name} is a whole number of at least 1, not {value!r}.")
+        raise InvalidRequestError(f"{name} must be a whole number of at least 1, got {value!r}.")
     return number

@@ -1,4 +1,4 @@
-"""How long a trigger waits from one poll to the next."""
+"""Choose the pause between two polls of a trigger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HERD = 64
 
 class Intervals:
     """
-    The interval from one poll to the next: never less than asked for, longer for a batch that takes long.
+    Choose the interval from one poll to the next: never less than asked for, longer for a batch that takes long.
 
     Where the vendor tells how many addresses are done, what is left decides; else the age of the wait.
 

@@ -1,4 +1,4 @@
-"""What OpenLineage is told of a download: from the vendor's batch to files, without a connection and without a row."""
+"""Describe a download to OpenLineage: from the vendor's batch to files, without a connection and without a row."""
 
 from __future__ import annotations
 

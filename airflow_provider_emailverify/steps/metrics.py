@@ -1,4 +1,4 @@
-"""Airflow metrics, by vendor and connection."""
+"""Count what happens, as Airflow metrics by vendor and connection."""
 
 from __future__ import annotations
 

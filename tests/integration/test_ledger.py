@@ -185,10 +185,12 @@ def test_a_bucket_that_is_not_there_ends_the_task_before_anything_is_bought(
     task: Task,
     sandbox: SandboxServer,
     bucket: str,  # noqa: F811 - the fixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(StorageError, match=r"Cannot write to the ledger s3://.*-not/ledger"):
         task.attempt(ledger=f"{bucket}-not/ledger")
     assert submissions(sandbox) == 0
+    assert "2. Trigger a new run." in caplog.text
 
 
 class _Proxy(BaseHTTPRequestHandler):

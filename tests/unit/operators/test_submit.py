@@ -116,10 +116,10 @@ def test_arguments_that_a_template_made_text_are_understood(
     ("arguments", "says"),
     [
         ({"max_emails": 5}, "more than 5 addresses, which is max_emails"),
-        ({"max_emails": 0}, "max_emails is a whole number of at least 1, not 0"),
-        ({"batch_size": "many"}, "batch_size is a whole number of at least 1, not 'many'"),
+        ({"max_emails": 0}, "max_emails must be a whole number of at least 1, got 0"),
+        ({"batch_size": "many"}, "batch_size must be a whole number of at least 1, got 'many'"),
         ({"batch_size": 10_001}, "Proofy takes 10,000 addresses a batch"),
-        ({"on_unknown_submission": "ignore"}, "'fail' or 'resubmit', not 'ignore'"),
+        ({"on_unknown_submission": "ignore"}, "'fail' or 'resubmit', got 'ignore'"),
         ({"source": " "}, "source is empty"),
         ({"source_format": "csv"}, "source_format='lines'"),
     ],

@@ -135,8 +135,12 @@ class Ledger:
 
         return fsspec.filesystem("file")
 
+    @cached_property
+    def _base(self) -> str:
+        return self._folder.path.path.rstrip("/")
+
     def _path(self, key: str, attempt: int) -> str:
-        return self._folder.file(_name(key, attempt)).path.path
+        return f"{self._base}/{_name(key, attempt)}"
 
     def _read(self, path: str) -> bytes | None:
         try:

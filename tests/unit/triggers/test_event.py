@@ -177,17 +177,17 @@ def test_a_missing_variable_is_an_empty_list(conn_id: str) -> None:
     assert events_within(0.2, trigger(conn_id)) == []
 
 
-@pytest.mark.parametrize("bad", ["null", "true", "1.5", '""', '" "', '{"id": "a"}', '["a"]', '"\\ud800"'])
 def test_an_id_that_is_none_is_left_out_and_ends_no_watch(
-    conn_id: str, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, bad: str
+    conn_id: str, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for batch_id in ("a", "4711"):
         sandbox.ledger.create_batch("cliova", [], batch_id=batch_id, ready_after=0)
-    monkeypatch.setenv("AIRFLOW_VAR_BATCHES", f'["a", {bad}, 4711]')
+    bad = ["null", "true", "1.5", '""', '" "', '{"id": "a"}', '["a"]', '"\\ud800"']
+    monkeypatch.setenv("AIRFLOW_VAR_BATCHES", f'["a", {", ".join(bad)}, 4711]')
 
     assert events_within(1, trigger(conn_id)) == ["4711", "a"]
-    assert "Variable 'batches': batch_id" in caplog.text
-    assert "It is left out." in caplog.text
+    left_out = {message for message in caplog.messages if message.startswith("Variable 'batches': batch_id")}
+    assert len(left_out) == len(bad) - 1, "the empty ones are told of alike"
 
 
 def test_a_batch_that_brings_a_fault_to_light_ends_no_other_wait(

@@ -125,7 +125,8 @@ class VendorClient:
 
         :param errors: those that are worth another attempt.
         """
-        return retrying(self.policy.attempts, *errors, least_pause=lambda: self.limit.wait, clock=self.limit.clock)
+        sleep = self.policy.sleep or self.limit.clock.sleep
+        return retrying(self.policy.attempts, *errors, least_pause=lambda: self.limit.wait, sleep=sleep)
 
     def request_json(
         self,
@@ -280,7 +281,7 @@ class VendorClient:
         return NoRedirectSession(self.site.base_url, f"airflow-provider-emailverify/{__version__}")
 
     def _acquire_turn(self, what: str) -> None:
-        if held := self.limit.acquire(MAX_PAUSE_SECONDS):
+        if held := self.limit.acquire(MAX_PAUSE_SECONDS, self.policy.sleep):
             raise RateLimitedError(
                 f"{what} was not sent: the vendor wants to be left alone for another {held:.0f} s. "
                 f"{RateLimitedError.advice}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,10 +16,13 @@ class CallPolicy:
         more than one request sets it to 1.
     :param wait_for_turn: wait for the account's rate limit before each request. A caller that has acquired the turn
         sets it to False.
+    :param sleep: waits some seconds, for a turn and between two attempts; it may raise to end that early. None for the
+        account's own clock.
     """
 
     attempts: int = 4
     wait_for_turn: bool = True
+    sleep: Callable[[float], None] | None = None
 
 
 class Clock(Protocol):

@@ -6,6 +6,7 @@ import hashlib
 import math
 import threading
 import time
+from collections.abc import Callable
 from fractions import Fraction
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
@@ -98,16 +99,18 @@ class RateLimit:
             # Of the buckets only those that are kept elsewhere answer with an awaitable.
             return 0.0 if self._bucket.put(turn) else int(self._bucket.waiting(turn)) / 1000  # type: ignore[arg-type]
 
-    def acquire(self, longest_hold: float) -> float:
+    def acquire(self, longest_hold: float, sleep: Callable[[float], None] | None = None) -> float:
         """
         Wait for a turn, take it and return 0; or return the seconds for which the vendor wants to be left alone.
 
         :param longest_hold: how many seconds of the latter to sit out.
+        :param sleep: waits some seconds; it may raise. None for the clock's.
         """
+        sleep = sleep or self.clock.sleep
         while pause := self.try_acquire():
             if (held := self.held) > longest_hold:
                 return held
-            self.clock.sleep(pause)
+            sleep(pause)
         return 0.0
 
     def hold(self, seconds: float | None) -> None:

@@ -11,7 +11,6 @@ from email.utils import parsedate_to_datetime
 import tenacity
 
 from airflow_provider_emailverify.exceptions import TransientError
-from airflow_provider_emailverify.http.policy import Clock
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ def retrying(
     attempts: int,
     *errors: type[TransientError],
     least_pause: Callable[[], float] = lambda: 0.0,
-    clock: Clock = time,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> tenacity.Retrying:
     """
     Return a caller that calls a function until it succeeds, pausing in between, and raises its last error.
@@ -35,7 +34,7 @@ def retrying(
     :param attempts: how often, the first time included.
     :param errors: those that are worth another attempt, unless the vendor asks for a pause of more than a minute.
     :param least_pause: tells, after a failure, for how many seconds the next attempt would have to wait anyway.
-    :param clock: what the pauses are taken by.
+    :param sleep: waits some seconds.
     """
 
     def is_worth_it(error: BaseException) -> bool:
@@ -57,7 +56,7 @@ def retrying(
             )
 
     return tenacity.Retrying(
-        sleep=clock.sleep,
+        sleep=sleep,
         stop=tenacity.stop_after_attempt(attempts),
         wait=pause,
         retry=tenacity.retry_if_exception(is_worth_it),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 
-from airflow_provider_emailverify.batches import read_batch_id
+from airflow_provider_emailverify.batches import read_batch_ids
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
@@ -18,7 +18,7 @@ from airflow_provider_emailverify.version_compat import ASSETS
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_emailverify.steps.landing import Landed
+    from airflow_provider_emailverify.steps.result_options import Landed, Paths, ResultOptions
 
 
 class EmailVerifyDownloadOperator(BaseOperator):
@@ -68,6 +68,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         "verdicts",
         "column_map",
         "status_map",
+        "ledger",
     )
     operator_extra_links = (EmailVerifyBatchLink(),)
     ui_color = "#dcefe2"
@@ -75,7 +76,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
     def __init__(
         self,
         *,
-        batch_id: str,
+        batch_id: str | Sequence[str],
         conn_id: str,
         destination: str,
         output_format: Literal["vendor", "csv", "jsonl", "parquet"] = "vendor",
@@ -87,6 +88,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         column_map: Mapping[str, str] | None = None,
         status_map: Mapping[str, str] | None = None,
         allow_missing_rows: bool = False,
+        ledger: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -102,32 +104,52 @@ class EmailVerifyDownloadOperator(BaseOperator):
         self.column_map = column_map
         self.status_map = status_map
         self.allow_missing_rows = allow_missing_rows
+        self.ledger = ledger
         self._landed: Landed | None = None  # for OpenLineage, which asks after the task has ended
 
-    def execute(self, context: Context) -> str | dict[str, str]:
+    def execute(self, context: Context) -> Paths:
         """
-        Download, check and publish. Return the URI, or those of each verdict.
+        Download, check and publish. Return the URI, those of each verdict, or a list of either for a list of batches.
 
         :param context: the task's context.
         :raises AirflowFailException: for a reason that a retry cannot cure.
         :raises EmailVerifyError: for a reason that it can.
         """
         with fail_fast_when_permanent():
-            landed = self._land(EmailVerifyHook.get_hook(self.conn_id))
+            landed = self._land(context, EmailVerifyHook.get_hook(self.conn_id))
         self._landed = landed
         self.log.info(
-            "Published %d rows, %d bytes, at %s", landed.summary["rows"], landed.summary["bytes"], landed.paths
+            "Published %d rows, %d bytes, at %s",
+            landed.summary["rows"],
+            landed.summary["bytes"],
+            landed.folder.uri if landed.folder else landed.paths,
         )
         context["ti"].xcom_push(key="summary", value=landed.summary)
         self._describe_outlets(context, landed)
         return landed.paths
 
-    def _land(self, hook: EmailVerifyHook) -> Landed:
-        from airflow_provider_emailverify.steps.landing import ResultOptions, land
+    def _land(self, context: Context, hook: EmailVerifyHook) -> Landed:
+        from airflow_provider_emailverify.steps.kept import KeptFiles, kept_folder
+        from airflow_provider_emailverify.steps.landing import land
+        from airflow_provider_emailverify.steps.landing_many import land_many
+        from airflow_provider_emailverify.steps.names import BatchNames
         from airflow_provider_emailverify.storage.destination import Destination
 
         destination = Destination(self.destination)
         destination.check()
+        options = self._options()
+        batch_ids = read_batch_ids(self.batch_id)
+        if isinstance(batch_ids, str):
+            return land(hook, batch_ids, destination, options)
+        kept = None
+        if len(batch_ids) > 1:  # of one, there is nothing that a retry could spare
+            folder = kept_folder(destination, BatchNames.of(context), self.ledger)
+            kept = KeptFiles(folder, hook, hook.parse_options(options.download))
+        return land_many(hook, batch_ids, destination, options, kept)
+
+    def _options(self) -> ResultOptions:
+        from airflow_provider_emailverify.steps.result_options import ResultOptions
+
         options = ResultOptions(
             output_format=self.output_format,
             download=self.download_options or {},
@@ -144,13 +166,13 @@ class EmailVerifyDownloadOperator(BaseOperator):
                 "verdicts, split_by_verdict, keep_vendor_file, report, column_map and status_map are about rows of the "
                 "schema: set output_format to csv, jsonl or parquet."
             )
-        return land(hook, read_batch_id(self.batch_id), destination, options)
+        return options
 
     def _describe_outlets(self, context: Context, landed: Landed) -> None:
         for outlet in self.outlets or []:
             if isinstance(outlet, AssetAlias):
-                for file in landed.files:
-                    context["outlet_events"][outlet].add(Asset(file.destination.asset_uri), extra=landed.summary)
+                for uri in landed.asset_uris:
+                    context["outlet_events"][outlet].add(Asset(uri), extra=landed.summary)
             elif isinstance(outlet, ASSETS):
                 context["outlet_events"][outlet].extra.update(landed.summary)
 

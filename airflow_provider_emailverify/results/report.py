@@ -44,7 +44,7 @@ def render_report(summary: Mapping[str, Any]) -> str:
     """
     Return the page.
 
-    :param summary: the figures of a batch, see :meth:`.summary.Tally.as_dict`.
+    :param summary: the figures of a batch, or of many, see :meth:`.tally.Tally.as_dict`.
     """
     received, expected = summary["received"], summary["expected"]
     figures = {
@@ -67,8 +67,14 @@ def render_report(summary: Mapping[str, Any]) -> str:
             "<h2>Words that are not known</h2>",
             _table({word: f"{count:,}" for word, count in summary["unmapped"].items()}),
         ]
-    title = f"{summary['vendor']}, batch {summary['batch_id']}"
+    title = f"{summary['vendor']}, {_batches(summary)}"
     return _PAGE.format(title=escape(title), body="\n".join(body))
+
+
+def _batches(summary: Mapping[str, Any]) -> str:
+    if "batch_id" in summary:
+        return f"batch {summary['batch_id']}"
+    return "1 batch" if summary["batches"] == 1 else f"{summary['batches']:,} batches"
 
 
 def _warnings(summary: Mapping[str, Any]) -> list[str]:

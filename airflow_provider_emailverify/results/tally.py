@@ -47,9 +47,26 @@ class Tally:
             if not finding.known:
                 self.unmapped[self._word(finding)] += count
 
+    def include(self, other: Tally) -> None:
+        """
+        Count what another one has counted. What is expected of both is known if it is known of each.
+
+        :param other: the other one.
+        """
+        known = self.expected is not None and other.expected is not None
+        self.expected = (self.expected or 0) + (other.expected or 0) if known else None
+        self.received += other.received
+        self.without_address += other.without_address
+        self.verdicts.update(other.verdicts)
+        self.reasons.update(other.reasons)
+        for word, count in other.unmapped.items():
+            self.unmapped[self._room_for(word)] += count
+
     def _word(self, finding: Finding) -> str:
         # A vendor may write anything there, an address too, and this is shown to everybody.
-        word = without_addresses(finding.vendor_status, 40) if finding.vendor_status else NO_WORD
+        return self._room_for(without_addresses(finding.vendor_status, 40) if finding.vendor_status else NO_WORD)
+
+    def _room_for(self, word: str) -> str:
         return word if word in self.unmapped or len(self.unmapped) < MAX_UNMAPPED_WORDS else OTHER_WORDS
 
     def as_dict(self) -> dict[str, Any]:

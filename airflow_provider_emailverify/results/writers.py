@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError, StorageError
 from airflow_provider_emailverify.results.parquet_writer import ParquetWriter
@@ -64,6 +64,59 @@ def in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
+class RowFiles:
+    """
+    Files that take rows of some verdicts each. After the block nothing more is written to them.
+
+    :param files: the files, each with the verdicts that it takes.
+    :ivar written: the rows of each file.
+    """
+
+    def __init__(self, files: Sequence[tuple[ResultWriter, frozenset[Verdict]]]) -> None:
+        self._files = files
+        self.written = [0] * len(files)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Return the files."""
+        for writer, _ in self._files:
+            self._stack.enter_context(writer)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Abandon those that are not closed."""
+        self._stack.close()
+
+    def write(self, rows: Iterable[Row], tally: Tally) -> None:
+        """
+        Write each row to the files that want its verdict, and count it.
+
+        :param rows: the rows; errors that they raise are let through.
+        :param tally: where they are counted.
+        """
+        every = frozenset(Verdict)
+        for batch in in_batches(rows):
+            tally.add(batch)
+            for number, (writer, verdicts) in enumerate(self._files):
+                wanted = batch if verdicts == every else [row for row in batch if row[1].verdict in verdicts]
+                writer.write(wanted)
+                self.written[number] += len(wanted)
+
+    def close(self) -> list[int]:
+        """
+        Write what is still held back, and look whether all of it is there. Return the rows of each file.
+
+        :raises StorageError: a file does not hold what was written to it.
+        """
+        for (writer, _), count in zip(self._files, self.written, strict=True):
+            writer.close()
+            if writer.count() != count:
+                raise StorageError(
+                    f"The spool in {writer.spool.path.parent} does not hold what was written to it, {count} rows."
+                )
+        return self.written
+
+
 def write_rows(
     rows: Iterable[Row], writers: Sequence[tuple[ResultWriter, frozenset[Verdict]]], tally: Tally
 ) -> list[int]:
@@ -75,21 +128,6 @@ def write_rows(
     :param tally: where they are counted.
     :raises StorageError: a file does not hold what was written to it.
     """
-    every = frozenset(Verdict)
-    written = [0] * len(writers)
-    with ExitStack() as stack:
-        for writer, _ in writers:
-            stack.enter_context(writer)
-        for batch in in_batches(rows):
-            tally.add(batch)
-            for number, (writer, verdicts) in enumerate(writers):
-                wanted = batch if verdicts == every else [row for row in batch if row[1].verdict in verdicts]
-                writer.write(wanted)
-                written[number] += len(wanted)
-        for (writer, _), count in zip(writers, written, strict=True):
-            writer.close()
-            if writer.count() != count:
-                raise StorageError(
-                    f"The spool in {writer.spool.path.parent} does not hold what was written to it, {count} rows."
-                )
-    return written
+    with RowFiles(writers) as files:
+        files.write(rows, tally)
+        return files.close()

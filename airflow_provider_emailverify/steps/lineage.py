@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_emailverify.results.schema import COLUMNS, FLAGS
+from airflow_provider_emailverify.steps.result_options import MOST_DETAILS
 
 if TYPE_CHECKING:
-    from airflow_provider_emailverify.steps.landing import Landed
+    from airflow_provider_emailverify.steps.result_options import Landed
 
 
 def lineage(landed: Landed) -> Any:
@@ -35,21 +36,31 @@ def lineage(landed: Landed) -> Any:
         ]
         facets["schema"] = SchemaDatasetFacet(fields=fields)
     url = urlsplit(landed.vendor_url)
+    vendor = f"{url.scheme}://{url.netloc}"
+    # Every event that tells of a dataset is kept: of very many, one for all of them has to do.
+    batches = [f"batches/{batch_id}" for batch_id in landed.batch_ids]
     return OperatorLineage(
-        inputs=[Dataset(namespace=f"{url.scheme}://{url.netloc}", name=f"batches/{landed.summary['batch_id']}")],
+        inputs=[
+            Dataset(namespace=vendor, name=name) for name in (batches if len(batches) <= MOST_DETAILS else ["batches"])
+        ],
         outputs=[
             OutputDataset(
-                *dataset_name(file.destination.asset_uri),
+                *dataset_name(uri),
                 facets=facets,
                 outputFacets={
-                    "outputStatistics": OutputStatisticsOutputDatasetFacet(
-                        rowCount=file.rows, size=file.spool.size, fileCount=1
-                    )
+                    "outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=rows, size=size, fileCount=count)
                 },
             )
-            for file in landed.files
+            for uri, rows, size, count in _outputs(landed)
         ],
     )
+
+
+def _outputs(landed: Landed) -> list[tuple[str, int, int, int]]:
+    """Return for each file, or for the folder of many, the URI, rows, bytes, and files."""
+    if landed.is_told_as_folder:
+        return [(landed.asset_uris[0], landed.summary["rows"], landed.summary["bytes"], len(landed.files))]
+    return [(file.destination.asset_uri, file.rows, file.spool.size, 1) for file in landed.files]
 
 
 def dataset_name(uri: str) -> tuple[str, str]:

@@ -18,14 +18,15 @@ class BatchNames:
     :param run_id: its run.
     :param task_id: the task.
     :param map_index: the instance of a mapped task; -1 if it is none.
+    :ivar digest: tells the task instance from all others.
     :ivar stem: what all of them begin with.
     """
 
     def __init__(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> None:
         identity = "\0".join((dag_id, run_id, task_id, str(map_index)))
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        self.digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         # What a vendor takes for a name is not documented, so it is short and plain.
-        self.stem = "-".join([*(re.sub(r"[^A-Za-z0-9_.-]", "_", part)[:40] for part in (dag_id, task_id)), digest])
+        self.stem = "-".join([*(re.sub(r"[^A-Za-z0-9_.-]", "_", part)[:40] for part in (dag_id, task_id)), self.digest])
 
     @classmethod
     def of(cls, context: Mapping[str, Any]) -> Self:

@@ -24,7 +24,7 @@ class LocalStore(Store):
 
     def version_of(self, spool: Spool, mark: str) -> Version:
         """Return what the spool's own file has; nobody else gets its inode while it is open."""
-        return self._version(os.fstat(spool.file.fileno()))
+        return self._version(spool.stat())
 
     def version(self, path: str) -> Version:
         """Look at a path, and not through it if it is a link."""

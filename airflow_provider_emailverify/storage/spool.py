@@ -46,6 +46,8 @@ class Spool:
         self.path, self.file = _create(folder, digest, 0o600 if is_private else 0o666)
         self._digest = _Digest(self.file.fileno(), flushes=not is_private)
         self._seal: Future[str] | None = None
+        self._stat: os.stat_result | None = None
+        self._is_closed = False
 
     def write(self, chunk: bytes) -> None:
         """
@@ -101,10 +103,29 @@ class Spool:
         self.file.seek(0)
         return self.file
 
+    def rest(self) -> None:
+        """
+        Finish, and let go of all but the file: its descriptor, its thread, its memory. It can be published and closed.
+
+        For one of very many that wait to be published together. It is not locked any more, so that another spool of
+        this label removes it.
+
+        :raises StorageError: the disk did not take what was written.
+        """
+        _ = self.sha256
+        self._stat = self.stat()
+        self._digest.close()
+        self.file.close()
+
+    def stat(self) -> os.stat_result:
+        """Return what the file system says of the file."""
+        return self._stat or os.fstat(self.file.fileno())
+
     def close(self) -> None:
         """Close and remove the file; after a publication by renaming there is none to remove. Do it once or more."""
-        if self.file.closed:
+        if self._is_closed:
             return
+        self._is_closed = True
         self._digest.close()
         with contextlib.suppress(OSError):  # then the next spool of this label removes it
             self.path.unlink(missing_ok=True)
@@ -187,6 +208,7 @@ class _Digest:
         """Stop following; what was asked to finish is finished."""
         self._is_closing = True
         self._thread.shutdown(wait=True)
+        self._block = memoryview(b"")
 
     def _finish(self, size: int) -> str:
         self._catch_up(size, is_last=True)

@@ -15,7 +15,8 @@ import pytest
 
 from airflow_provider_emailverify.batches import BatchState
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-from airflow_provider_emailverify.steps.landing import ResultOptions, land
+from airflow_provider_emailverify.steps.landing import land
+from airflow_provider_emailverify.steps.result_options import ResultOptions
 from airflow_provider_emailverify.storage.destination import Destination
 
 #: The addresses in the vendor's own published example.

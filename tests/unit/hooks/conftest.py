@@ -10,7 +10,8 @@ import pytest
 
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from airflow_provider_emailverify.steps.landing import ResultOptions, land
+from airflow_provider_emailverify.steps.landing import land
+from airflow_provider_emailverify.steps.result_options import ResultOptions
 from airflow_provider_emailverify.storage.destination import Destination
 from tests.unit.hooks.cases import CASES, VendorCase
 

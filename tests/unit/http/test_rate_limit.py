@@ -15,7 +15,8 @@ from airflow_provider_emailverify.http.auth import Secret
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.http.rate_limit import AccountLimits, RateLimit, limit_of_account
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from airflow_provider_emailverify.steps.landing import ResultOptions, land
+from airflow_provider_emailverify.steps.landing import land
+from airflow_provider_emailverify.steps.result_options import ResultOptions
 from airflow_provider_emailverify.storage.destination import Destination
 from tests.clock import Clock
 

@@ -182,6 +182,7 @@ def test_the_arguments_are_kept_as_they_are_given() -> None:
         "verdicts": ["{{ f }}"],
         "column_map": {"email": "{{ g }}"},
         "status_map": {"{{ h }}": "risky"},
+        "ledger": "{{ i }}",
     }
 
     made = EmailVerifyDownloadOperator(task_id="download", **given)

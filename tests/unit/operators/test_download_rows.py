@@ -24,7 +24,7 @@ from airflow_provider_emailverify.exceptions import IncompleteResponseError
 from airflow_provider_emailverify.operators.download import EmailVerifyDownloadOperator
 from airflow_provider_emailverify.results.report import render_report
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from airflow_provider_emailverify.steps import landing
+from airflow_provider_emailverify.steps import fetching
 from tests.raw_server import Behaviour, RawServer, respond
 from tests.unit.operators.test_download import Ti
 
@@ -250,7 +250,7 @@ def test_all_rows_tell_when_the_fetch_that_brought_them_began(
     vendors: SandboxServer, tmp_path: Path, connect: Any, monkeypatch: pytest.MonkeyPatch, output_format: str
 ) -> None:
     clock = iter([1_795_685_000.0, 1_795_685_400.9, 0.0])  # of two attempts, and no more
-    monkeypatch.setattr(landing, "time", SimpleNamespace(time=lambda: next(clock)))
+    monkeypatch.setattr(fetching, "time", SimpleNamespace(time=lambda: next(clock)))
     connect("proofy", vendors.proofy_url, max_attempts=2)
     vendors.faults.add(operation="download", kind="truncate", keep=0.6, encoding="chunked", times=1)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 class EmailVerifyDownloadOperator(BaseOperator):
     """
-    Download the results of a batch that is ready, and publish them under a URI.
+    Download the results of batches that are ready, and publish them under a URI.
 
     The results are spooled to the worker's disk, checked there (whole, no error in disguise, ready, rows counted) and
     then published. Whatever fails, and whenever, the destination shows what it showed before. A retry writes the same
@@ -32,16 +32,29 @@ class EmailVerifyDownloadOperator(BaseOperator):
     With an ``output_format`` other than ``vendor``, the rows of every vendor have the same columns and the same words,
     see :mod:`airflow_provider_emailverify.results.schema`.
 
-    The return value is the URI, as ``ObjectStoragePath`` takes it; with ``split_by_verdict``, a dict of URIs. The XCom
-    key ``summary`` holds ``rows``, ``bytes``, ``sha256``, ``media_type``, ``vendor`` and ``batch_id``, and, unless the
-    vendor's bytes are kept as they are, ``received`` and ``expected`` rows, ``verdicts`` and ``reasons`` with their
-    counts, vendor's words that are not known (``unmapped``), and rows ``without_address``. Events of the task's
-    outlets carry the same.
+    ``batch_id`` is one id or a list. A list and a folder make a file for each batch, and return the list of URIs in the
+    order of the ids. A list and one file make one file with the rows of all, in that order, in a format of the schema.
+    A few batches are downloaded at a time, within the account's limit; memory does not grow with their number, and the
+    disk holds what is to be published. Nothing is published before all of it is there. An error of one batch fails the
+    task and names the batch. An empty list makes no file in a folder, and one file without rows otherwise.
 
-    :param batch_id: the vendor's identifier of the batch, for instance the sensor's XCom. (templated)
+    A retry does not ask the vendor again for batches that an earlier try has fetched. They are kept in the ledger's
+    folder, else in ``_incomplete/<run>/`` beside the results, with their size and digest, and removed on success. They
+    hold addresses, as the results do. Such a folder stays if its task never succeeds; it can be deleted at any time.
+
+    The return value is the URI, as ``ObjectStoragePath`` takes it; with ``split_by_verdict``, a dict of URIs; for a
+    list and a folder, a list of either. The XCom key ``summary`` holds ``rows``, ``bytes``, ``sha256``, ``media_type``,
+    ``vendor`` and ``batch_id``, and, unless the vendor's bytes are kept as they are, ``received`` and ``expected``
+    rows, ``verdicts`` and ``reasons`` with their counts, vendor's words that are not known (``unmapped``), and rows
+    ``without_address``. Of a list it holds the sums; in place of ``batch_id``, their number ``batches``, and each of up
+    to 20 in ``by_batch``; ``sha256`` only of one file. Events of the task's outlets carry the same; for an alias, an
+    asset for each file, or for the folder if there are more than 20.
+
+    :param batch_id: the vendor's identifier of the batch, or a list of them, for instance the sensor's XCom.
+        (templated)
     :param conn_id: the Airflow connection; its type names the vendor. (templated)
     :param destination: a URI such as ``s3://my_conn@bucket/verified/{{ ds }}/``. If it ends in a slash it is a folder,
-        and the file is called ``<vendor>-<batch id>.<ext>``; otherwise it is the file. (templated)
+        and each file is called ``<vendor>-<batch id>.<ext>``; otherwise it is the file. (templated)
     :param output_format: ``vendor`` keeps the vendor's bytes as they are; ``csv``, ``jsonl`` and ``parquet`` (which
         needs the extra ``parquet``) write rows of the one schema.
     :param download_options: the vendor's own options; Cliova has ``output`` ("csv" or "json") and ``verified_only``.
@@ -49,15 +62,18 @@ class EmailVerifyDownloadOperator(BaseOperator):
     :param verdicts: keep only rows of these verdicts; the summary still counts all. (templated)
     :param split_by_verdict: write a file for each verdict, into a folder ``<vendor>-<batch id>/`` at the destination.
         All of them appear or none does: on an error what was there is put back, and a file ``_SUCCESS`` is there
-        exactly while all the others are.
-    :param keep_vendor_file: publish the vendor's bytes beside the results, as ``….vendor.<ext>``.
-    :param report: publish a page with the figures beside the results, as ``….report.html``.
+        exactly while all the others are. The folders of a list appear one after the other.
+    :param keep_vendor_file: publish the vendor's bytes beside the results, as ``….vendor.<ext>``; beside one file of
+        many batches, as ``<vendor>-<batch id>.vendor.<ext>``.
+    :param report: publish a page with the figures beside the results, as ``….report.html``; one for the whole list.
     :param column_map: which of the vendor's columns hold ours, where its own are not known, such as
         ``{"email": "E-Mail", "verdict": "Outcome"}``; in addition to the connection's. (templated)
     :param status_map: verdicts of vendor's words that are not known, such as ``{"greylisted": "unknown"}``; in addition
         to the connection's. (templated)
     :param allow_missing_rows: take fewer rows than the vendor announced also where the answer does not say how long it
         is. By default such an answer counts as cut.
+    :param ledger: a folder such as ``s3://my_conn@bucket/ledger/``, where a list's batches are kept for a retry.
+        (templated)
     """
 
     template_fields: Sequence[str] = (

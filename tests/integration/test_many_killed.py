@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_emailverify.exceptions import StorageError
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from tests.download_task import fetched, finish, kill_when
 from tests.integration.test_atomicity import Forwarder, forwarder, object_store  # noqa: F401 - fixtures
+
+s3fs = pytest.importorskip("s3fs", reason="the S3 tests need s3fs")
 
 BATCHES = 40
 #: So many downloads are on their way at a time, or were not kept yet when the process was killed.
@@ -84,3 +87,36 @@ def test_another_worker_finds_in_an_object_store_what_was_fetched(
     assert fetched(sandbox) - before <= BATCHES - 30 + ON_THE_WAY
     assert keys() == [f"cliova-{batch}.csv" for batch in batches]
     assert [path.rpartition("/")[2] for path in returned] == keys()
+
+
+def test_an_object_that_is_refused_leaves_none_of_many_files_and_keeps_what_was_fetched(
+    sandbox: SandboxServer,
+    batches: list[str],
+    object_store: tuple[int, Any],  # noqa: F811
+    forwarder: Forwarder,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = f"cliova-{batches[20]}.csv"
+    put_file = s3fs.S3FileSystem._put_file
+
+    async def refuse(self: Any, lpath: str, rpath: str, *arguments: Any, **options: Any) -> Any:
+        if rpath.endswith(refused):
+            raise PermissionError("Access Denied")
+        return await put_file(self, lpath, rpath, *arguments, **options)
+
+    destination = f"s3://store_{forwarder.url.rpartition(':')[2]}@results/{tmp_path.name}/"
+    arguments = {"batch_id": batches, "conn_id": "cliova_default", "destination": destination, "output_format": "csv"}
+    with monkeypatch.context() as patched:
+        patched.setattr(s3fs.S3FileSystem, "_put_file", refuse)
+        with pytest.raises(StorageError, match="Access Denied"):
+            finish(**arguments)
+
+    def keys() -> list[str]:
+        listed = object_store[1].list_objects_v2(Bucket="results", Prefix=f"{tmp_path.name}/")
+        return [entry["Key"].removeprefix(f"{tmp_path.name}/") for entry in listed.get("Contents", [])]
+
+    assert all(key.startswith("_incomplete/") for key in keys())
+    finish(**arguments)
+    assert fetched(sandbox) == BATCHES
+    assert keys() == [f"cliova-{batch}.csv" for batch in batches]

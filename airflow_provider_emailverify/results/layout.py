@@ -13,7 +13,7 @@ from airflow_provider_emailverify.exceptions import (
     UnreadableResultsError,
     UnsupportedOperationError,
 )
-from airflow_provider_emailverify.formats.csv_scan import scan_csv
+from airflow_provider_emailverify.formats.csv_scan import CsvScan, scan_csv
 from airflow_provider_emailverify.formats.json_file import JsonDocument
 from airflow_provider_emailverify.formats.text_file import first_byte
 from airflow_provider_emailverify.results.findings import Findings, Words, check_status_map
@@ -35,6 +35,7 @@ class VendorFile:
     :param length_known: the answer said where it ends; if not, only its content can tell whether it was cut.
     :param expected_rows: how many rows the vendor announced; None when it does not say.
     :param fetched_at: when that began, as :func:`.schema.utc_text` writes it.
+    :param scan: returns what was counted while the file arrived, None where that takes a parser; None if nothing was.
     """
 
     batch_id: str
@@ -44,6 +45,7 @@ class VendorFile:
     length_known: bool = True
     expected_rows: int | None = None
     fetched_at: str | None = None
+    scan: Callable[[], CsvScan | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,8 @@ class ResultReader:
             document = self._document()
             deque(document.rows(self._layout.rows), maxlen=0)
             return self._rows_of(document)
-        table = scan_csv(self._file.content, self._file.about)
+        counted = self._file.scan() if self._file.scan else None
+        table = counted or scan_csv(self._file.content, self._file.about)
         if table.ends_short and not self._file.length_known:
             raise IncompleteResponseError(f"{self._file.about}: the CSV file ends in the middle of a row.")
         return table.rows

@@ -13,6 +13,7 @@ from airflow_provider_emailverify.exceptions import (
     IncompleteResponseError,
     InvalidRequestError,
 )
+from airflow_provider_emailverify.formats.csv_scan import CsvScanner
 from airflow_provider_emailverify.http.client import WORTH_REPEATING
 from airflow_provider_emailverify.results.layout import VendorFile
 from airflow_provider_emailverify.results.schema import utc_text
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EXTENSIONS = {"application/json": "json", "text/csv": "csv"}
+CSV_TYPE = "text/csv"
+_EXTENSIONS = {"application/json": "json", CSV_TYPE: "csv"}
 
 
 def fetch(
@@ -32,6 +34,8 @@ def fetch(
     options: Any,
     open_spool: Callable[[str], Spool],
     check: Callable[[], None] = lambda: None,
+    *,
+    counts: bool = False,
 ) -> tuple[VendorFile, Spool]:
     """
     Download the vendor's bytes into a spool.
@@ -41,12 +45,16 @@ def fetch(
     :param options: the vendor's own options, as :meth:`~.hooks.base.EmailVerifyHook.parse_options` returns them.
     :param open_spool: returns an empty spool for a media type.
     :param check: called for each chunk; it may raise to end the download early.
+    :param counts: count the rows of a CSV file while it arrives, so that little is left to do at its end.
     """
     fetched_at = utc_text(time.time())
     with hook.download_results(batch_id, options) as download:
         spool = open_spool(download.media_type)
+        scanner = CsvScanner(hook.about(batch_id)) if counts and download.media_type == CSV_TYPE else None
         for chunk in download.body:
             spool.write(chunk)
+            if scanner:
+                scanner.feed(chunk)
             check()
     file = VendorFile(
         batch_id=batch_id,
@@ -56,6 +64,7 @@ def fetch(
         length_known=download.body.is_measured,
         expected_rows=download.expected_rows,
         fetched_at=fetched_at,
+        scan=scanner.finish if scanner else None,
     )
     return file, spool
 

@@ -41,7 +41,9 @@ def land(hook: EmailVerifyHook, batch_id: str, destination: Destination, options
 
     def attempt(once: EmailVerifyHook) -> Landed:
         with Spools(paths) as spools:  # each attempt has spools of its own, and leaves none behind
-            file, spool = fetch(once, batch_id, download_options, partial(spools.open, "vendor"))
+            file, spool = fetch(
+                once, batch_id, download_options, partial(spools.open, "vendor"), counts=land_once is _land_vendor_file
+            )
             return land_once(hook, file, spool, spools, options)
 
     return until_whole(hook, batch_id, attempt)

@@ -236,7 +236,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             return answer.xcom_value
         longest = min(self.timeout, (self.execution_timeout or timedelta.max).total_seconds())
         left = longest if deadline is None else deadline - self._clock.time()
-        if left <= 0:
+        if deadline is not None and left <= 0:
             raise self._timeout_error()
         max_outage = None if self.silent_fail else read_optional_seconds("max_outage", self.max_outage)
         wait = self._wait or self._new_wait(None)

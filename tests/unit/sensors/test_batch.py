@@ -44,6 +44,7 @@ def sensor(**arguments: Any) -> EmailVerifyBatchSensor:
     ("arguments", "seconds"),
     [
         ({"timeout": 50}, 50),
+        ({"timeout": 0}, 0),
         ({"timeout": timedelta(minutes=1)}, 60),
         ({"timeout": 50, "execution_timeout": timedelta(seconds=20)}, 20),
         ({"timeout": 50, "execution_timeout": timedelta(seconds=90)}, 50),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,9 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_emailverify.exceptions import BatchFailedError, BatchNotReadyError, InvalidRequestError
+
+# Of the 255 bytes that a file's name may have, the rest is for what follows, such as ".vendor.json".
+_STEM_CHARACTERS = 200
 
 
 class BatchState(StrEnum):
@@ -154,6 +158,24 @@ def quote_batch_id(batch_id: str | int) -> str:
     quoted = quote(read_batch_id(batch_id), safe="")
     # "." and ".." would be resolved away on the road, and their dots are never quoted by the library.
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
+
+
+def file_stem(vendor: str, batch_id: str | int) -> str:
+    """
+    Return what the files of a batch are called, without an extension: the vendor and the quoted id.
+
+    An id may be longer than the name of a file. A long one is cut, and gets a digest of the whole.
+
+    :param vendor: the vendor's connection type.
+    :param batch_id: the vendor's identifier of the batch.
+    :raises InvalidRequestError: it is no id: see :func:`read_batch_id`.
+    """
+    stem = f"{vendor}-{quote_batch_id(batch_id)}"
+    if len(stem) <= _STEM_CHARACTERS:
+        return stem
+    digest = hashlib.sha256(stem.encode()).hexdigest()[:16]
+    cut = stem[: _STEM_CHARACTERS - len(digest) - 1]
+    return f"{re.sub('%[0-9A-F]?$', '', cut)}-{digest}"
 
 
 def require_ready(status: BatchStatus, about: str) -> None:

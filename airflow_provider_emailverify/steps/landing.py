@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emailverify.batches import quote_batch_id
+from airflow_provider_emailverify.batches import file_stem
 from airflow_provider_emailverify.results.report import render_report
 from airflow_provider_emailverify.results.schema import Origin, Verdict
 from airflow_provider_emailverify.results.tally import Tally
@@ -67,7 +67,7 @@ def check_options(hook: EmailVerifyHook, options: ResultOptions) -> Any:
 
 def name_of(hook: EmailVerifyHook, batch_id: str) -> str:
     """Return what the files of a batch are called, without their extension."""
-    return f"{hook.conn_type}-{quote_batch_id(batch_id)}"
+    return file_stem(hook.conn_type, batch_id)
 
 
 def convert(

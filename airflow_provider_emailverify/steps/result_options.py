@@ -131,7 +131,7 @@ class ResultPaths:
     :param destination: a file or a folder; a folder for several files of results.
     :param name: the name of the batch.
     :param options: what is wanted.
-    :raises InvalidDestinationError: one file for several results.
+    :raises InvalidDestinationError: one file for several results, or a name that is too long.
     """
 
     def __init__(self, destination: Destination, name: str, options: ResultOptions) -> None:
@@ -143,6 +143,8 @@ class ResultPaths:
                 "with a slash."
             )
         self.folder = Destination(f"{destination.uri}{name}/") if self._is_split else destination
+        if options.report or options.keep_vendor_file:  # a name that is too long is refused before the download
+            self.beside("report.html", options.output_format)
 
     def results(self, verdict: str, extension: str) -> Destination:
         """Return the destination of a file of results."""

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from airflow_provider_emailverify.batches import quote_batch_id, read_batch_id, read_batch_ids
+from airflow_provider_emailverify.batches import file_stem, quote_batch_id, read_batch_id, read_batch_ids
 from airflow_provider_emailverify.exceptions import InvalidRequestError
 
 
 def test_a_quoted_batch_id_is_a_name_in_its_folder() -> None:
     assert quote_batch_id("../x y") == "..%2Fx%20y"
     assert quote_batch_id("..") == "%2E%2E"
+
+
+def test_the_files_of_a_batch_are_called_after_the_vendor_and_the_quoted_id() -> None:
+    assert file_stem("proofy", "a::b/c") == "proofy-a%3A%3Ab%2Fc"
+    assert file_stem("proofy", 4711) == "proofy-4711"
+
+
+@pytest.mark.parametrize("batch_id", ["x" * 5000, "é" * 100, "/" * 64 + "x", "/" * 64, "%" * 1000])
+def test_a_long_id_makes_a_name_with_a_bound(batch_id: str) -> None:
+    stem = file_stem("proofy", batch_id)
+
+    assert stem.startswith("proofy-")
+    assert len(stem) <= 200
+    assert not re.search("%(?![0-9A-F]{2})", stem)
+    assert file_stem("proofy", batch_id) == stem
+
+
+def test_long_ids_that_differ_at_their_ends_make_names_that_differ() -> None:
+    stems = {file_stem("proofy", "x" * 300 + end) for end in ("", "a", "b", "/", "%2F")}
+    assert len(stems) == 5
 
 
 def test_a_number_is_its_digits() -> None:

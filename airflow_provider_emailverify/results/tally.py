@@ -12,6 +12,9 @@ from airflow_provider_emailverify.results.schema import SCHEMA_VERSION, Finding,
 
 #: So many unmapped words are counted one by one; the rest together.
 MAX_UNMAPPED_WORDS = 20
+# To make a word fit to be shown takes a third of a millisecond; of a vendor that writes a text of its own for each address
+# the rest are other words.
+_MOST_SHOWN = 1000
 OTHER_WORDS = "(other words)"
 NO_WORD = "(no word)"
 
@@ -32,6 +35,7 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=lambda: Counter({verdict.value: 0 for verdict in Verdict}))
     reasons: Counter[str] = field(default_factory=Counter)
     unmapped: Counter[str] = field(default_factory=Counter)
+    _shown: dict[str, str] = field(default_factory=dict)
 
     def add(self, rows: Sequence[Row]) -> None:
         """
@@ -64,7 +68,14 @@ class Tally:
 
     def _word(self, finding: Finding) -> str:
         # A vendor may write anything there, an address too, and this is shown to everybody.
-        return self._room_for(without_addresses(finding.vendor_status, 40) if finding.vendor_status else NO_WORD)
+        said = finding.vendor_status
+        if not said:
+            return self._room_for(NO_WORD)
+        if said not in self._shown:
+            if len(self._shown) >= _MOST_SHOWN:
+                return self._room_for(OTHER_WORDS)
+            self._shown[said] = without_addresses(said, 40)
+        return self._room_for(self._shown[said])
 
     def _room_for(self, word: str) -> str:
         return word if word in self.unmapped or len(self.unmapped) < MAX_UNMAPPED_WORDS else OTHER_WORDS

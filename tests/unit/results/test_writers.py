@@ -215,3 +215,13 @@ def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.Monkey
 
     with pytest.raises(InvalidRequestError, match=r"pip install 'airflow-provider-emailverify\[parquet\]'"):
         check_format("parquet")
+
+
+def test_a_text_of_its_own_for_each_address_is_counted_without_being_looked_at() -> None:
+    tally, other = Tally(), Tally()
+
+    tally.add([(None, finding_of(f"mailbox of user{number}@example.com is gone")) for number in range(3000)])
+    other.add([(None, finding_of(f"word {number}")) for number in range(3000)])
+
+    assert tally.as_dict()["unmapped"] == {"mailbox of <address> is gone": 1000, "(other words)": 2000}
+    assert other.as_dict()["unmapped"]["(other words)"] == 2980

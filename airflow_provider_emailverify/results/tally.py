@@ -12,8 +12,8 @@ from airflow_provider_emailverify.results.schema import SCHEMA_VERSION, Finding,
 
 #: So many unmapped words are counted one by one; the rest together.
 MAX_UNMAPPED_WORDS = 20
-# To make a word fit to be shown takes a third of a millisecond; of a vendor that writes a text of its own for each address
-# the rest are other words.
+# To make a word fit to be shown takes a third of a millisecond. Of a vendor that writes a text of its own for each
+# address, the rest are other words.
 _MOST_SHOWN = 1000
 OTHER_WORDS = "(other words)"
 NO_WORD = "(no word)"

@@ -90,7 +90,7 @@ class BatchFetcher:
         spools = Spools(self._paths[batch_id])
         try:
             open_spool = partial(spools.open, "vendor")
-            file, spool = fetch(hook, batch_id, self._download_options, open_spool, self._stop.check)
+            file, spool = fetch(hook, batch_id, self._download_options, open_spool, self._stop.check, counts=True)
             rows = hook.count_rows(file)
             require_all_rows(file, rows, allow_missing=self._allow_missing)
             if self._kept:

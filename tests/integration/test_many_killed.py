@@ -97,26 +97,27 @@ def test_an_object_that_is_refused_leaves_none_of_many_files_and_keeps_what_was_
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    refused = f"cliova-{batches[20]}.csv"
+    refused = [f"cliova-{batches[20]}.csv"]
     put_file = s3fs.S3FileSystem._put_file
 
     async def refuse(self: Any, lpath: str, rpath: str, *arguments: Any, **options: Any) -> Any:
-        if rpath.endswith(refused):
+        if any(map(rpath.endswith, refused)):
             raise PermissionError("Access Denied")
         return await put_file(self, lpath, rpath, *arguments, **options)
 
     destination = f"s3://store_{forwarder.url.rpartition(':')[2]}@results/{tmp_path.name}/"
     arguments = {"batch_id": batches, "conn_id": "cliova_default", "destination": destination, "output_format": "csv"}
-    with monkeypatch.context() as patched:
-        patched.setattr(s3fs.S3FileSystem, "_put_file", refuse)
-        with pytest.raises(StorageError, match="Access Denied"):
-            finish(**arguments)
+    monkeypatch.setattr(s3fs.S3FileSystem, "_put_file", refuse)
+
+    with pytest.raises(StorageError, match="Access Denied"):
+        finish(**arguments)
 
     def keys() -> list[str]:
         listed = object_store[1].list_objects_v2(Bucket="results", Prefix=f"{tmp_path.name}/")
         return [entry["Key"].removeprefix(f"{tmp_path.name}/") for entry in listed.get("Contents", [])]
 
     assert all(key.startswith("_incomplete/") for key in keys())
+    refused.clear()
     finish(**arguments)
     assert fetched(sandbox) == BATCHES
     assert keys() == [f"cliova-{batch}.csv" for batch in batches]

@@ -1,4 +1,4 @@
-"""Submit tasks of either vendor, on a clock that passes when somebody waits."""
+"""Submit tasks of either vendor, on a clock that passes when somebody waits; and batches that are ready."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOpera
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from tests.clock import Clock
 from tests.submit_task import EMAILS, Task
+from tests.unit.operators.many_batches import emails_of
 
 
 @pytest.fixture(params=["proofy", "cliova"])
@@ -39,3 +40,23 @@ def make_task(
         return Task(path, connect(vendor, f"{sandbox.url}/{vendor}/v1", **connection))
 
     return make
+
+
+@pytest.fixture
+def vendors(sandbox: SandboxServer, connect: Callable[..., str]) -> SandboxServer:
+    """Both vendors without a limit, each with three batches that are ready."""
+    for vendor, url in (("proofy", sandbox.proofy_url), ("cliova", sandbox.cliova_url)):
+        for batch in ("a", "b", "c"):
+            sandbox.ledger.create_batch(vendor, emails_of(batch), batch_id=batch, ready_after=0)
+        connect(vendor, url, requests_per_minute=None)
+    return sandbox
+
+
+@pytest.fixture
+def many(sandbox: SandboxServer, connect: Callable[..., str]) -> list[str]:
+    """More batches than are told of one by one."""
+    ids = [f"batch-{number:03d}" for number in range(30)]
+    for batch in ids:
+        sandbox.ledger.create_batch("cliova", emails_of(batch, 2), batch_id=batch, ready_after=0)
+    connect("cliova", sandbox.cliova_url)
+    return ids

@@ -132,6 +132,21 @@ def test_a_spool_that_is_left_in_the_middle_leaves_no_file_and_no_thread(tmp_pat
     assert threads() == []
 
 
+@pytest.mark.parametrize("is_published", [True, False])
+def test_a_spool_that_rests_holds_nothing_but_its_file(tmp_path: Path, is_published: bool) -> None:
+    destination = Destination(f"file://{tmp_path}/new.csv")
+    with spool_for(destination, "x") as spool:
+        spool.write(NEW)
+        spool.rest()
+
+        assert (spool.file.closed, threads(), spool.size) == (True, [], len(NEW))
+        assert spool.sha256 == hashlib.sha256(NEW).hexdigest()
+        assert spool.stat().st_ino == spool.path.stat().st_ino
+        if is_published:
+            publish(spool, destination)
+    assert names(tmp_path) == ["new.csv"] * is_published
+
+
 def test_two_spools_of_one_label_are_two_files(tmp_path: Path) -> None:
     first, second = Spool(tmp_path, "x"), Spool(tmp_path, "x")
     first.write(b"first")

@@ -84,7 +84,9 @@ class Destination:
                 "path in XCom for a value of its own: read the file instead of handing on the path, and delete it with "
                 "the XCom. Choose another folder."
             )
-        if not self.is_local:  # Airflow imports every storage provider that is installed to find a file system
+        # Airflow imports every storage provider that is installed to find a file system. It always has one for file://,
+        # and for local:// from version 3 on.
+        if self._parts.scheme != "file":
             _ = self.file_system
 
 

@@ -63,7 +63,7 @@ class RemoteStore(Store):
         try:
             info = self._look(path)
         except PermissionError:  # a role that may write and not look
-            return None
+            return self.version_of(spool, mark)
         if info["size"] != spool.size:
             raise OSError(f"{spool.size:,} bytes were sent there, and it shows {info['size']:,}")
         return self.version_of(spool, mark) or self._version(info)
@@ -73,13 +73,13 @@ class RemoteStore(Store):
         return (mark,) if self._is_s3 and mark else None
 
     def version(self, path: str) -> Version:
-        """Ask for all that tells versions apart."""
+        """Ask for all that tells versions apart; for one thing if that does."""
         try:
-            info = self._info(path)
-            mark = self._files.metadata(path).get(S3_MARK) if self._is_s3 and info["type"] == "file" else None
+            if self._is_s3 and (mark := self._files.metadata(path).get(S3_MARK)):
+                return (mark,)
+            return self._version(self._info(path))
         except FileNotFoundError:
             return None
-        return (mark,) if mark else self._version(info)
 
     @staticmethod
     def _version(info: Mapping[str, Any]) -> Version:

@@ -30,12 +30,13 @@ lint: .venv/.ready ## Check style and formatting
 types: .venv/.ready ## Check types, strictly
 	@$(bin)/mypy
 
-bench: .venv/.ready ## Measure large downloads, results in one schema, lists and many waits beside their peers
+bench: .venv/.ready ## Measure large downloads, results in one schema, lists, merges and many waits beside their peers
 	@$(bin)/python -m pip --version >/dev/null 2>&1 || $(bin)/python -m ensurepip
 	@$(bin)/python -m pip install --quiet --editable ".[bench]"
 	@$(bin)/python tests/benchmarks/run.py
 	@$(bin)/python tests/benchmarks/results.py
 	@$(bin)/python tests/benchmarks/submit.py
+	@$(bin)/python tests/benchmarks/merge.py
 	@$(bin)/python tests/benchmarks/waits.py
 	@$(bin)/python tests/benchmarks/waits.py --kinds ours --loads 1000x10 --hanging 1000
 	@$(bin)/python tests/benchmarks/waits.py --kinds ours --loads 1000x30 --listed 2000

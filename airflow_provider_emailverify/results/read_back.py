@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import compress
 from typing import Any, BinaryIO
 
@@ -17,11 +18,11 @@ from airflow_provider_emailverify.exceptions import (
     UnreadableResultsError,
 )
 from airflow_provider_emailverify.formats.csv_file import CsvFile
-from airflow_provider_emailverify.formats.email_names import find_email_columns
 from airflow_provider_emailverify.formats.text_file import FaultyTextError, TextFile, lines_of
 from airflow_provider_emailverify.formats.watched_file import WatchedFile
 from airflow_provider_emailverify.results.answers import NO_ANSWER, Answers
 from airflow_provider_emailverify.results.findings import MOST_FINDINGS
+from airflow_provider_emailverify.results.result_columns import NoResultsError, ResultColumns, find_result_columns
 from airflow_provider_emailverify.results.schema import COLUMNS, Reason, Verdict
 from airflow_provider_emailverify.storage.destination import open_source
 
@@ -33,14 +34,6 @@ _PAGE_BYTES = 64 * 1024
 # What stands before and behind the address in our own JSON lines.
 _JSON_BEFORE, _JSON_BEHIND = '{"email":"', '","verdict":'
 _OURS = frozenset({Reason.MISSING, Reason.NO_ADDRESS})
-
-
-class NoResultsError(ValueError):
-    """
-    A file is not one of results.
-
-    :param problem: what is wrong, in words that follow the file's name, and without any of its content.
-    """
 
 
 def is_result_name(name: str) -> bool:
@@ -75,7 +68,7 @@ def count_files(paths: Iterable[str]) -> dict[str, Any]:
     return {"received": counts.total(), "without_address": without_address, "verdicts": verdicts}
 
 
-def read_answers(uri: str, answers: Answers) -> Iterator[Block]:
+def read_answers(uri: str, answers: Answers, email_columns: Sequence[str] | None = None) -> Iterator[Block]:
     """
     Read a file of results, some thousand rows at a time, and of Parquet only the columns that are wanted.
 
@@ -83,6 +76,7 @@ def read_answers(uri: str, answers: Answers) -> Iterator[Block]:
 
     :param uri: a URI as ``ObjectStoragePath`` takes it, ending in ``.csv``, ``.jsonl`` or ``.parquet``.
     :param answers: numbers the answers; its columns are those that are wanted.
+    :param email_columns: names that columns of addresses may have in a merged list; else their own names tell.
     :raises InvalidRequestError: the name ends in something else.
     :raises StorageError: the file cannot be read.
     :raises UnreadableResultsError: it is not a file of results.
@@ -92,7 +86,7 @@ def read_answers(uri: str, answers: Answers) -> Iterator[Block]:
         raise InvalidRequestError(f"{uri} is no file of results; its name ends in .csv, .jsonl or .parquet.")
     try:
         with open_source(uri) as file:
-            yield from read(file, answers)
+            yield from read(file, answers, email_columns)
     except (NoResultsError, FaultyTextError) as error:
         raise UnreadableResultsError(
             f"{uri} holds no rows of the schema: it {error}. If it holds a vendor's own format, download it again with "
@@ -132,82 +126,56 @@ class _Numbers(dict[Any, int]):
         return number
 
 
-class _Columns:
-    """
-    Where the columns of a file are.
-
-    :param names: the names of its columns.
-    :param answers: says which are wanted.
-    :raises NoResultsError: there is no address or no verdict.
-    """
-
-    def __init__(self, names: Sequence[str], answers: Answers) -> None:
-        emails = find_email_columns(names)
-        if "verdict" not in names or not emails:
-            raise NoResultsError(f"has no column {'of addresses' if 'verdict' in names else 'verdict'}")
-        if len(emails) > 1:
-            raise NoResultsError("has several columns that may hold the addresses")
-        self.email = emails[0]
-        places = {name: place for place, name in reversed([*enumerate(names)])}
-        #: The places of the wanted columns and of the reason; None for a column that the file does not have.
-        self.places = [places.get(name) for name in (*answers.columns, "reason")]
-
-    def pick(self, record: Sequence[Any]) -> tuple[Any, ...]:
-        """Return the wanted values of a record, and its reason behind them."""
-        return tuple([None if place is None else record[place] for place in self.places])
-
-
 def _block(addresses: Sequence[str | None], numbers: Sequence[int]) -> Block:
     if NO_ANSWER in numbers:
         return list(compress(addresses, numbers)), list(filter(None, numbers))
     return addresses, numbers
 
 
-def _from_csv(file: BinaryIO, answers: Answers) -> Iterator[Block]:
-    table = CsvFile(TextFile(file), lambda names: next(iter(find_email_columns(names)), None))
+def _from_csv(file: BinaryIO, answers: Answers, email_columns: Sequence[str] | None) -> Iterator[Block]:
+    table = CsvFile(TextFile(file), partial(_header_place, answers, email_columns))
     names, separator = table.head.names, table.head.separator
-    columns = _Columns(names, answers)
+    columns = find_result_columns(names, answers.columns, email_columns)
     is_ours = names[0] == "email" and set(names) <= set(COLUMNS)
 
     def read(rest: str) -> Sequence[str | None]:
         record = ["", *rest.split(separator)]
         if len(record) != len(names):
             raise NoResultsError("has a row that does not fit its header")
-        return columns.pick(record)
+        return columns[0].pick(record)
 
     by_rest, by_values = _Numbers(answers, read), _Numbers(answers, tuple)
-    for block in table.blocks():
-        texts = list(filter(None, block.texts)) if "" in block.texts else block.texts
+    for block in table.blocks(with_quoted=False):
         if is_ours and block.fields is None:
             # Everything behind the address is the same in many rows.
-            parts = [text.partition(separator) for text in texts]
+            parts = [text.partition(separator) for text in block.texts if text]
             yield _block([address or None for address, _, _ in parts], [by_rest[rest] for _, _, rest in parts])
             continue
-        records = [text.split(separator) for text in texts] if block.fields is None else block.fields
+        records = [text.split(separator) for text in block.texts] if block.fields is None else block.fields
         # A row of a user's own list may have more fields than the header, and then its verdict is anywhere.
         records = [record for record in records if len(record) == len(names)]
-        yield _block(
-            [record[columns.email] or None for record in records],
-            [by_values[columns.pick(record)] for record in records],
-        )
+        for each in columns:
+            addresses = [record[each.email] or None for record in records]
+            yield _block(addresses, [by_values[each.pick(record)] for record in records])
 
 
-def _from_json_lines(file: BinaryIO, answers: Answers) -> Iterator[Block]:
-    columns: _Columns | None = None
+def _header_place(answers: Answers, email_columns: Sequence[str] | None, names: Sequence[str]) -> int | None:
+    with suppress(NoResultsError):
+        return find_result_columns(names, answers.columns, email_columns)[0].email
+    return None
+
+
+def _from_json_lines(file: BinaryIO, answers: Answers, email_columns: Sequence[str] | None) -> Iterator[Block]:
     names: list[str] = []
+    columns: list[ResultColumns] = []
 
-    def read(line: str) -> Sequence[str | None]:
-        return pick(_object(line))
+    def read(rest: str) -> Sequence[str | None]:
+        row = _object("{" + rest)
+        return [_text(row.get(name)) for name in (*answers.columns, "reason")]
 
-    def pick(row: Mapping[str, Any]) -> tuple[str | None, ...]:
-        return tuple([_text(row.get(name)) for name in (*answers.columns, "reason")])
-
-    by_rest, by_values = _Numbers(answers, lambda rest: read("{" + rest)), _Numbers(answers, tuple)
+    by_rest, by_values = _Numbers(answers, read), _Numbers(answers, tuple)
     for block in TextFile(file):
         lines = list(filter(str.strip, lines_of(block)))
-        if columns is None and lines:
-            names = list(_object(lines[0]))
-            columns = _Columns(names, answers)
         addresses: list[str | None] = []
         numbers: list[int] = []
         for line in lines:
@@ -217,8 +185,12 @@ def _from_json_lines(file: BinaryIO, answers: Answers) -> Iterator[Block]:
                 numbers.append(by_rest[mark[2:] + rest])
                 continue
             row = _object(line)
-            addresses.append(_text(row.get(names[columns.email])) or None)  # type: ignore[union-attr]
-            numbers.append(by_values[pick(row)])
+            if not columns:
+                names = list(row)
+                columns = find_result_columns(names, answers.columns, email_columns)
+            record = [_text(row.get(name)) for name in names]
+            addresses += [record[each.email] or None for each in columns]
+            numbers += [by_values[each.pick(record)] for each in columns]
         yield _block(addresses, numbers)
 
 
@@ -237,22 +209,24 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
 
 
-def _from_parquet(file: BinaryIO, answers: Answers) -> Iterator[Block]:
+def _from_parquet(file: BinaryIO, answers: Answers, email_columns: Sequence[str] | None) -> Iterator[Block]:
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
     watched: Any = WatchedFile(file)
     try:
         names = ParquetFile(watched).schema_arrow.names
-        columns = _Columns(names, answers)
-        wanted = [None if place is None else names[place] for place in columns.places]
+        columns = find_result_columns(names, answers.columns, email_columns)
+        words = {names[place] for each in columns for place in each.places if place is not None}
         # Few words as dictionaries, and a page at a time: a tenth of the time and of the memory.
-        table = ParquetFile(watched, read_dictionary=list(filter(None, wanted)), buffer_size=_PAGE_BYTES)
+        table = ParquetFile(watched, read_dictionary=list(words), buffer_size=_PAGE_BYTES)
         by_values = _Numbers(answers, tuple)
-        read = [names[columns.email], *filter(None, wanted)]
-        for batch in table.iter_batches(_ROWS_AT_A_TIME, columns=list(dict.fromkeys(read))):
-            addresses = batch.column(read[0]).cast(pa.string()).to_pylist()
-            yield _block(addresses, _numbers_of([name and batch.column(name) for name in wanted], by_values))
+        read = [*dict.fromkeys([*(names[each.email] for each in columns), *words])]
+        for batch in table.iter_batches(_ROWS_AT_A_TIME, columns=read):
+            for each in columns:
+                addresses = batch.column(names[each.email]).cast(pa.string()).to_pylist()
+                found = [None if place is None else batch.column(names[place]) for place in each.places]
+                yield _block(addresses, _numbers_of(found, by_values))
     except NoResultsError:
         raise
     except Exception:  # noqa: BLE001 - pyarrow's errors are of many classes, and their texts quote values

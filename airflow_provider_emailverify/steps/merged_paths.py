@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from airflow_provider_emailverify.exceptions import InvalidDestinationError
 from airflow_provider_emailverify.lists.reader import FORMATS, ListFormat, is_list_name
+from airflow_provider_emailverify.results.schema import Verdict
 from airflow_provider_emailverify.storage.destination import Destination
 from airflow_provider_emailverify.storage.listing import fixed_folder, location, names_file
 
@@ -85,21 +86,23 @@ class MergedPaths:
         _, ending = self._parts_of(source.rpartition("/")[2], source)
         return self.of(source).file(f"{verdict}{ending}")
 
-    def refuse_overlaps(self, files: Sequence[Destination], sources: Sequence[str]) -> None:
+    def refuse_overlaps(self, sources: Sequence[str], results: Sequence[str]) -> None:
         """
-        Refuse destinations that are sources, that the next run would take for sources, or that meet.
+        Refuse destinations that are read, that the next run would take for sources, or that meet.
 
-        :param files: the files that are written.
         :param sources: the lists.
+        :param results: what the user named as results.
         :raises InvalidDestinationError: one is.
         """
-        taken = {location(source): source for source in sources}
-        seen: dict[str, str] = {}
-        for file in files:
+        read = {location(result): "one of the results" for result in results} | {
+            location(source): "a source itself" for source in sources
+        }
+        seen: set[str] = set()
+        for file in [self.file(source, Verdict.UNKNOWN if self.is_split else "") for source in sources]:
             place = location(file.uri)
-            if place in taken:
+            if place in read:
                 raise InvalidDestinationError(
-                    f"The destination {file.uri} is a source itself, and would be lost. Choose another name or folder."
+                    f"The destination {file.uri} is {read[place]}, and would be lost. Choose another name or folder."
                 )
             for named in self.named:
                 if names_file(named, file.uri, is_list_name):
@@ -112,7 +115,7 @@ class MergedPaths:
                     f"Two sources would be written to {file.uri}: they differ only in how their names end. Rename one, "
                     "or merge them by themselves."
                 )
-            seen[place] = file.uri
+            seen.add(place)
 
     def _below(self, source: str) -> str:
         """Return the name of a list below the folder that all lists have in common."""

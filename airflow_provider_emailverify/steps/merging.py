@@ -127,8 +127,9 @@ def merge(source: str | Sequence[str], results: Any, destination: Destination, o
         is_split=options.split_by_verdict,
     )
     paths.check()
-    paths.refuse_overlaps([paths.of(each.file.uri) for each in sources], [each.file.uri for each in sources])
-    result_files = list_files(flat, is_result_name) if (flat := _flat(results)) else []
+    flat = _flat(results)
+    paths.refuse_overlaps([each.file.uri for each in sources], flat)
+    result_files = list_files(flat, is_result_name) if flat else []
     answers = Answers(list(dict.fromkeys([*columns, *FIGURES])), {"verdict": Verdict.UNKNOWN, "reason": Reason.MISSING})
     width = len(wanted_columns(options.how.email_column) or [""])
     with AnswerTable(answers, width) as table, ExitStack() as spools:
@@ -203,7 +204,7 @@ class _Merge:
         """Read a file of results."""
         cleaner = Cleaner()
         self._figures.result_files += 1
-        for addresses, numbers in read_answers(uri, self._answers):
+        for addresses, numbers in read_answers(uri, self._answers, wanted_columns(self._options.how.email_column)):
             # In a merged list they stand as the user wrote them.
             clean = addresses if _are_clean(addresses) else cleaner.cells([address or "" for address in addresses])
             self._figures.results += len(numbers)

@@ -401,6 +401,33 @@ def test_a_list_that_was_merged_is_a_result_too(merging: Merging) -> None:
     assert (merging.summary["vendors"], merging.summary["missing"]) == ({"proofy": 1}, 2)
 
 
+@pytest.mark.parametrize("output_format", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"prefix": "ev_"},
+        {"email_column": "Kontakt"},
+        {"email_column": ["Kontakt", "Second Email"]},
+        {"email_column": ["Kontakt", "Second Email"], "prefix": "ev_", "columns": ["verified_at", "verdict"]},
+    ],
+)
+def test_a_merged_list_is_a_result_whatever_its_columns_are_called(
+    merging: Merging, arguments: dict[str, Any], output_format: str
+) -> None:
+    lists = "Kontakt,email,Second Email,jury verdict\na@b.example,b@b.example,c@b.example,guilty\n"
+    said = {"a@b.example": GOOD, "b@b.example": BAD, "c@b.example": GOOD}
+    verified = merging.run(
+        merging.source("old.csv", lists), merging.results(said), output_format=output_format, **arguments
+    )
+
+    given = arguments.get("email_column", "email")
+    merging.run(merging.source("new.csv", lists), verified, email_column=given)
+
+    count = len(given) if isinstance(given, list) else 1
+    assert (merging.summary["missing"], merging.summary["results"]["rows"]) == (0, count)
+    assert merging.summary["verdicts"]["deliverable"] == (count if given != "email" else 0)
+
+
 def test_folders_of_results_leave_out_what_is_none(merging: Merging) -> None:
     source = merging.source("list.csv", "email\na@b.example\n")
     merging.results({"a@b.example": GOOD}, "proofy-b.csv")
@@ -597,8 +624,15 @@ def test_several_sources_are_one_list_and_keep_their_folders(merging: Merging) -
         ("lists/*.csv", "out.csv", {}, "is one file, and several lists may make several"),
         ("lists/a.csv", "out.csv", {"split_by_verdict": True}, "is one file, and split_by_verdict may make several"),
         ("lists/a.csv", "lists/a.csv", {}, r"a\.csv is a source itself"),
+        ("lists/a.csv", "results.csv", {}, r"results\.csv is one of the results"),
         ("lists/", "lists/", {}, "lies where .*lists/ looks for sources"),
         ("lists/", "lists/verified/", {}, "lies where .*lists/ looks for sources"),
+        (
+            "lists/",
+            "lists/",
+            {"split_by_verdict": True},
+            r"a\.verified/unknown\.csv lies where .*lists/ looks for sources",
+        ),
         ("lists/*.csv", "lists/", {}, r"lies where .*lists/\*\.csv looks for sources"),
         ("meet/", "out/", {}, r"Two sources would be written to .*list\.verified\.csv"),
         ("nothing/", "out/", {}, "There is no list at"),
@@ -613,12 +647,13 @@ def test_what_makes_no_sense_fails_at_once_and_writes_nothing(
     merging: Merging, source: str, destination: str, arguments: dict[str, Any], message: str
 ) -> None:
     merging.source("lists/a.csv", "email\na@b.example\n")
+    results = merging.source("results.csv", "email,verdict\n")
     merging.source("meet/list.csv", "email\na@b.example\n")
     merging.source("meet/list.csv.gz", gzip.compress(b"email\na@b.example\n"))
     before = sorted(merging.folder.rglob("*"))
 
     with pytest.raises(AirflowFailException, match=message):
-        merging.run(f"file://{merging.folder}/{source}", [], destination, **arguments)
+        merging.run(f"file://{merging.folder}/{source}", [results], destination, **arguments)
     assert [path for path in sorted(merging.folder.rglob("*")) if path.is_file() and path not in before] == []
 
 
@@ -650,9 +685,9 @@ def test_a_list_that_changes_meanwhile_leaves_what_was_there(merging: Merging, m
 
     read_answers = step.read_answers
 
-    def change(uri: str, answers: Any) -> Any:
+    def change(*arguments: Any) -> Any:
         merging.source("list.csv", "email\nb@b.example\n")
-        return read_answers(uri, answers)
+        return read_answers(*arguments)
 
     monkeypatch.setattr(step, "read_answers", change)
 

@@ -6,6 +6,7 @@ import importlib.util
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import airflow
@@ -201,6 +202,21 @@ def test_every_mode_ends_alike_for_a_list(
     monkeypatch.setenv("PARITY", json.dumps({"batch_id": IDS, **MODES[mode], **arguments}))
 
     assert run_dag(DAG, "parity")["wait"] == expected
+
+
+def test_a_ledger_ends_a_long_outage_in_reschedule_mode_on_every_airflow(
+    sandbox: SandboxServer,
+    connect: Callable[..., str],
+    run_dag: Callable[..., dict[str, Outcome]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    sandbox.faults.add(operation="status", **OUTAGE)
+    connect("cliova", sandbox.cliova_url)
+    arguments = {"batch_id": "b", "mode": "reschedule", "max_outage": 0.5, "ledger": f"file://{tmp_path}/ledger/"}
+    monkeypatch.setenv("PARITY", json.dumps(arguments))
+
+    assert run_dag(DAG, "parity")["wait"] == FAILED_AFTER_A_RETRY
 
 
 #: What the scheduler says when it ends a deferral.

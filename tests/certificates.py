@@ -12,6 +12,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+# From Python 3.13 on, an authority that does not say so is not trusted (RFC 5280, 4.2.1.3).
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 def make_certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
     """
@@ -24,12 +37,15 @@ def make_certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
     root = (
         _builder(authority, authority, authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     names = [x509.DNSName("vendor.example"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     server = (
         _builder(_name("vendor.example"), authority, server_key)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     root_file, server_file = folder / "authority.pem", folder / "server.pem"

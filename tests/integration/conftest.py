@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,6 +46,8 @@ def run_dag(airflow_db: Path) -> Callable[..., dict[str, Outcome]]:
     def run(source: str, dag_id: str, conf: dict[str, Any] | None = None) -> dict[str, Outcome]:
         for old in airflow_db.glob("*.py"):
             old.unlink()
+        # A file of the same name and size that is written in the same second is taken for the one that was compiled.
+        shutil.rmtree(airflow_db / "__pycache__", ignore_errors=True)
         (airflow_db / f"{dag_id}.py").write_text(source)
         dag = _dag_bag(airflow_db).dags[dag_id]
         dag_run = dag.test(run_conf=conf)

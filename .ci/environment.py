@@ -19,6 +19,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 NEWEST_AIRFLOW = "3.3"
+# Extras that no test needs. Beside an older Airflow, they make uv choose its first patch.
+TOOLS = "docs,release"
 
 # pip's settings by their names in uv, which does not read them.
 UV_NAMES = {
@@ -186,7 +188,7 @@ def main() -> int:
     print(f"Setting up {options.folder} with Python {version} and Airflow {options.airflow} ...", flush=True)
     started = time.monotonic()
     try:
-        Environment(options.folder).install(*requirements(options.airflow))
+        Environment(options.folder).install(*requirements(options.airflow, f"dev,{TOOLS}"))
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,3 +1,3 @@
 """Bulk e-mail verification vendors for Apache Airflow."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import csv
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -118,7 +120,7 @@ def read_batch_ids(value: Any) -> str | list[str]:
     :raises InvalidRequestError: it is something else, or an item is no id: see :func:`read_batch_id`.
     """
     if isinstance(value, str) and value.strip().startswith("[") and value.strip().endswith("]"):
-        value = _parse_list(value.strip())
+        value = parse_list("batch_id", value.strip())
     if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
         return read_batch_id(value)
     ids: dict[str, None] = {}
@@ -134,7 +136,14 @@ def read_batch_ids(value: Any) -> str | list[str]:
     return list(ids)
 
 
-def _parse_list(text: str) -> list[Any]:
+def parse_list(name: str, text: str) -> list[Any]:
+    """
+    Return a list of which a template has made a text.
+
+    :param name: the argument, for the message.
+    :param text: the list as JSON or as Python writes it.
+    :raises InvalidRequestError: it cannot be read as one.
+    """
     for parse in (json.loads, ast.literal_eval):
         try:
             found = parse(text)
@@ -143,8 +152,8 @@ def _parse_list(text: str) -> list[Any]:
         if isinstance(found, list):
             return found
     raise InvalidRequestError(
-        f"batch_id looks like the text of a list, and cannot be read as one: {text[:60]!r}. Hand over the output of "
-        "the task itself (batch_id=submit.output), or set render_template_as_native_obj=True on the Dag."
+        f"{name} looks like the text of a list, and cannot be read as one: {text[:60]!r}. Hand over the output of "
+        f"the task itself ({name}=task.output), or set render_template_as_native_obj=True on the Dag."
     )
 
 
@@ -190,6 +199,20 @@ def require_ready(status: BatchStatus, about: str) -> None:
     error = BatchFailedError if status.state.is_final else BatchNotReadyError
     if status.state is not BatchState.READY:
         raise error(f"{about}: its status is {status.vendor_status!r}. {error.advice}")
+
+
+def emails_as_csv(emails: Sequence[str], header: str = "email") -> str:
+    """
+    Return a batch as a CSV file with one column.
+
+    :param emails: the addresses.
+    :param header: the name of the column.
+    """
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow([header])
+    writer.writerows([email] for email in emails)
+    return table.getvalue()
 
 
 def check_emails(emails: Sequence[str], most: int | None, vendor: str) -> None:

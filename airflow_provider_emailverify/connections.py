@@ -45,6 +45,13 @@ def _whole_number(value: Any) -> int:
     return int(number)
 
 
+def _flag(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if word not in ("true", "false"):
+        raise ValueError("is neither true nor false")
+    return word == "true"
+
+
 def _map(value: Any) -> dict[str, str]:
     if isinstance(value, str):  # a form's field holds it as JSON text
         try:
@@ -92,6 +99,12 @@ FIELDS: Mapping[str, Field] = {
         {"type": ["integer", "null"], "minimum": 1},
         _whole_number,
     ),
+    "allow_http": Field(
+        "Allow plain http",
+        "For a sandbox on another machine, in a container for instance: the key is then sent in clear",
+        {"type": ["boolean", "null"]},
+        _flag,
+    ),
     "status_map": Field(
         "Verdicts of words",
         'JSON object: words of the vendor that are not known, such as {"greylisted": "unknown"}',
@@ -106,7 +119,9 @@ FIELDS: Mapping[str, Field] = {
     ),
 }
 #: The fields that every vendor's connection may have.
-EXTRAS = frozenset({"timeout", "requests_per_minute", "max_attempts", "status_map"})
+EXTRAS = frozenset({"timeout", "requests_per_minute", "max_attempts", "allow_http", "status_map"})
+#: The same for a vendor whose results are a table.
+TABLE_EXTRAS = EXTRAS | {"column_map"}
 #: The fields that say how results are read.
 MAPS = frozenset({"status_map", "column_map"})
 
@@ -138,13 +153,16 @@ class ConnectionSettings:
     What a connection says, checked.
 
     :param base_url: what paths are appended to, without a slash at its end.
+    :param names_host: whether the connection says that itself; it then stands for all of the vendor's addresses.
     :param key: the vendor's API key.
     :param is_trimmed: whether the Password had blanks around the key.
-    :param options: the extras that are set: ``timeout`` (seconds), ``requests_per_minute``, ``max_attempts``.
+    :param options: the extras that are set: ``timeout`` (seconds), ``requests_per_minute``, ``max_attempts``,
+        ``allow_http``.
     :param maps: the extras that are set and say how results are read: ``status_map``, ``column_map``.
     """
 
     base_url: str
+    names_host: bool
     key: Secret
     is_trimmed: bool
     options: Mapping[str, Any]
@@ -184,8 +202,10 @@ def _read(connection: Connection, conn_type: str, site: Site, extras: frozenset[
     if problem := site.key.problem(key):
         raise ValueError(f"its Password {problem}; copy the API key again.")
     values = _extras(connection.extra, extras)
+    base_url = _base_url(connection, allow_http=values.get("allow_http", False))
     return ConnectionSettings(
-        base_url=_base_url(connection) or site.base_url,
+        base_url=base_url or site.base_url,
+        names_host=bool(base_url),
         key=key,
         is_trimmed=key.reveal() != connection.password,
         options={name: value for name, value in values.items() if name not in MAPS},
@@ -193,7 +213,7 @@ def _read(connection: Connection, conn_type: str, site: Site, extras: frozenset[
     )
 
 
-def _base_url(connection: Connection) -> str:
+def _base_url(connection: Connection, *, allow_http: bool) -> str:
     """Return the base URL of a connection's Host (and Port, Schema); "" if Host is empty."""
     host = _text(connection, "host").strip()
     if not host:
@@ -219,10 +239,10 @@ def _base_url(connection: Connection) -> str:
         raise ValueError("its Host holds a user, a query or a fragment; leave only https://host/path.")
     if not _is_name(url.hostname):
         raise ValueError("its Host has a host name with a blank, or an empty or overlong part; correct it.")
-    if url.scheme == "http" and not _is_loopback(url.hostname):
+    if url.scheme == "http" and not (allow_http or _is_loopback(url.hostname)):
         raise ValueError(
-            f"its Host is http://{url.hostname}, which would send the key in clear; use https:// (plain http is for "
-            "a sandbox on this machine only)."
+            f"its Host is http://{url.hostname}, which would send the key in clear; use https:// (plain http is for a "
+            'sandbox: on this machine, or where its Extra says {"allow_http": true}).'
         )
     if connection.port and port is None:
         if not 0 < connection.port < 65_536:

@@ -38,8 +38,12 @@ message alone, so that it survives the way from a trigger to a task, and can be 
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import ClassVar, Self
+
+# What Airflow's log page shows of a line on a small screen, beside its number and time.
+_LINE = 88
 
 
 class EmailVerifyError(Exception):
@@ -69,11 +73,8 @@ class EmailVerifyError(Exception):
     @property
     def lines(self) -> tuple[str, ...]:
         """The error in short lines, for Airflow's log page cuts long ones: its steps, else a sentence each."""
-        return self.steps or tuple(
-            line
-            for sentence in str(self).replace(". ", ".\n").splitlines()
-            for line in textwrap.wrap(sentence, 100, break_long_words=False, break_on_hyphens=False)
-        )
+        parts = self.steps or _sentences(str(self))
+        return tuple(line for part in parts for line in _broken(part))
 
     def with_steps(self, *steps: str) -> Self:
         """
@@ -83,6 +84,24 @@ class EmailVerifyError(Exception):
         """
         self.steps = steps
         return self
+
+
+def _sentences(message: str) -> list[str]:
+    """Return the sentences of a message. Where the first is long, its reason stands before what it is about."""
+    first, *others = message.replace(". ", ".\n").splitlines() or [""]
+    about, colon, reason = first.partition(": ")
+    if len(first) <= _LINE or not colon:
+        return [first, *others]
+    if about.endswith(("'", ")")):  # a thing and its name
+        return [reason[:1].upper() + reason[1:], f"({about})", *others]
+    return [f"{about}:", reason, *others]
+
+
+def _broken(text: str) -> list[str]:
+    """Return a text in lines; what belongs to a numbered step is indented."""
+    before = re.match(r" *(?:\d+\. )?", text)
+    indent = " " * (before.end() if before else 0)
+    return textwrap.wrap(text, _LINE, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 class ConnectionConfigError(EmailVerifyError):

@@ -7,9 +7,22 @@ here.
 
 from typing import Any
 
-from airflow_provider_emailverify.connections import EXTRAS, connection_form
+from airflow_provider_emailverify.connections import EXTRAS, TABLE_EXTRAS, connection_form
 
 _PACKAGE = "airflow_provider_emailverify"
+#: The vendors: what Airflow's form calls them, and the base URL that it shows. Each has a module of its own in hooks.
+VENDORS = {
+    "proofy": ("Proofy", "https://apis.proofy.io/v1"),
+    "cliova": ("Cliova", "https://api.cliova.com/v1"),
+    "zerobounce": ("ZeroBounce", "https://bulkapi.zerobounce.net/v2"),
+    "neverbounce": ("NeverBounce", "https://api.neverbounce.com/v4.2"),
+    "emailable": ("Emailable", "https://api.emailable.com/v1"),
+    "mailgun": ("Mailgun", "https://api.mailgun.net/v4"),
+    "verifalia": ("Verifalia", "https://api-1.verifalia.com/v2.6"),
+    "millionverifier": ("MillionVerifier", "https://bulkapi.millionverifier.com/bulkapi/v2"),
+    "bouncer": ("Bouncer", "https://api.usebouncer.com/v1.1"),
+    "kickbox": ("Kickbox", "https://api.kickbox.com/v2"),
+}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -31,20 +44,17 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [
             {
-                "connection-type": "proofy",
-                "hook-class-name": f"{_PACKAGE}.hooks.proofy.ProofyHook",
-                "hook-name": "Proofy",
-                **connection_form("https://apis.proofy.io/v1"),
-            },
-            {
-                "connection-type": "cliova",
-                "hook-class-name": f"{_PACKAGE}.hooks.cliova.CliovaHook",
-                "hook-name": "Cliova",
-                **connection_form("https://api.cliova.com/v1", EXTRAS | {"column_map"}),
-            },
+                "connection-type": conn_type,
+                "hook-class-name": f"{_PACKAGE}.hooks.{conn_type}.{hook_name.replace(' ', '')}Hook",
+                "hook-name": hook_name,
+                **connection_form(base_url, EXTRAS if conn_type == "proofy" else TABLE_EXTRAS),
+            }
+            for conn_type, (hook_name, base_url) in VENDORS.items()
         ],
-        "hooks": modules("hooks.base", "hooks.proofy", "hooks.cliova"),
-        "operators": modules("operators.submit", "operators.download", "operators.merge", "operators.check"),
+        "hooks": modules("hooks.base", *(f"hooks.{conn_type}" for conn_type in VENDORS)),
+        "operators": modules(
+            "operators.submit", "operators.estimate", "operators.download", "operators.merge", "operators.check"
+        ),
         "sensors": modules("sensors.batch"),
         "triggers": modules("triggers.batch", "triggers.event"),
         "extra-links": [f"{_PACKAGE}.links.EmailVerifyBatchLink"],

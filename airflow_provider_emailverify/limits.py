@@ -59,3 +59,12 @@ def read_limit(name: str, value: Any) -> Limit | None:
     if number < 0 or (is_share and number > 1):
         raise InvalidRequestError(f"{name} is a count, or a share from 0.0 to 1.0 or in percent, not {value!r}.")
     return Limit(number, is_share, text)
+
+
+def plain_number(value: float) -> str:
+    """
+    Return a number as a person writes it: 1,000,000 and not 1e+06.
+
+    :param value: the number; two digits behind the point are kept.
+    """
+    return f"{value:,.2f}".removesuffix("0").removesuffix("0").removesuffix(".")

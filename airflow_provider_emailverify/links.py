@@ -12,11 +12,7 @@ from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 
 
 class EmailVerifyBatchLink(BaseOperatorLink):
-    """
-    Link to the batch at the vendor if the vendor has a page for it, else to the vendor's documentation.
-
-    Several batches have no page in common, so they have a link to the documentation only.
-    """
+    """Link to the batch at the vendor if the vendor has a page for it. Several batches have no page in common."""
 
     name = "Batch at the vendor"
 
@@ -32,8 +28,8 @@ class EmailVerifyBatchLink(BaseOperatorLink):
         """
         try:
             page = EmailVerifyHook.get_hook(operator.conn_id).batch_page or ""
-            if "{id}" not in page:
-                return page
+            if not page:
+                return ""
             ids = read_batch_ids(operator.batch_id)
             if isinstance(ids, str):
                 ids = [ids]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_emailverify.exceptions import EmailVerifyError
+from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def log_steps(error: EmailVerifyError) -> None:
 
     :param error: what went wrong. One that only has to be tried again says nothing.
     """
-    if error.steps or error.advice or error.permanent:
+    if error.steps or error.advice or not isinstance(error, TransientError):
         for line in error.lines:
             log.error(line)
 

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from airflow.providers.common.compat.sdk import DAG, Param
 
-from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, Param, task
-
+from airflow_provider_emailverify.operators.merge import EmailVerifyMergeOperator
 from airflow_provider_emailverify.task_groups import verify_emails
 
 PARAMS = {
     "source": Param(type="string", minLength=1, description="s3://my_aws@bucket/list.csv, file:///…"),
-    "destination": Param(
-        "file:///tmp/emailverify/", type="string", description="A folder: s3://my_aws@bucket/verified/"
-    ),
+    "destination": Param("file:///tmp/emailverify/", type="string", description="A folder"),
 }
+SOURCE = "{{ params.source }}"
 FOLDER = "{{ params.destination.rstrip('/') }}/{{ run_id }}/"
 
 with DAG("waterfall", schedule=None, params=PARAMS, tags=["emailverify"]) as dag:
-    first = verify_emails(
-        "first",
-        source="{{ params.source }}",
-        conn_id="proofy_default",
-        destination=FOLDER,
-        download={"output_format": "jsonl"},
+    first = verify_emails("first", source=SOURCE, conn_id="proofy_default", destination=FOLDER + "first/")
+    unknown = EmailVerifyMergeOperator(
+        task_id="unknown",
+        source=SOURCE,
+        results=FOLDER + "first/_results/",
+        destination=FOLDER + "unknown/",
+        verdicts=["unknown"],  # the rows without an answer among them
+        columns=["verdict"],
+        prefix="first_",
     )
-
-    @task
-    def keep_unknown(paths: Iterable[str], target: str) -> str:
-        """Write the addresses of which the first vendor could say nothing into a list, and return its path."""
-        unknown: list[str] = []
-        for path in paths:
-            with ObjectStoragePath(path).open() as file:
-                rows = map(json.loads, file.read().splitlines())
-                unknown += [row["email"] for row in rows if row["verdict"] == "unknown" and row["email"]]
-        ObjectStoragePath(target).parent.mkdir(parents=True, exist_ok=True)
-        ObjectStoragePath(target).write_text("\n".join(unknown))
-        return target
-
-    second = verify_emails(
-        "second",
-        source=keep_unknown(first, FOLDER + "unknown.txt"),
-        conn_id="cliova_default",
+    second = verify_emails("second", source=unknown.output, conn_id="cliova_default", destination=FOLDER + "second/")
+    both = EmailVerifyMergeOperator(
+        task_id="both",
+        source=SOURCE,
+        results=[FOLDER + "first/_results/", FOLDER + "second/_results/"],
         destination=FOLDER,
-        download={"output_format": "jsonl"},
     )
+    first >> unknown
+    second >> both

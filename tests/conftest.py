@@ -26,12 +26,17 @@ os.environ.update(
 )
 
 import pytest
+from hypothesis import settings
 
 from airflow_provider_emailverify.http import rate_limit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from tests.certificates import make_certificates
 from tests.clock import Clock
 from tests.raw_server import RawServer
+
+# The same examples on every run; those that change are make fuzz's.
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 
 #: A key with every character that URLs, patterns and masks get wrong.
 AWKWARD_KEY = "sk+live/1%2B=a& b?#ü"

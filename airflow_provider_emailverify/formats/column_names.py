@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 _SEPARATORS = re.compile(r"[\W_]+")
-# An "@" in any spelling, or as many digits as a telephone number or a date has.
-_PERSONAL = re.compile(r"@|\uff20|\ufe6b|%40|&#0*64;|&#x0*40;|&commat;|[(\[{]at[)\]}]|(?:\d\D{0,3}){6}", re.IGNORECASE)
+# An "@" in any spelling, a quotation mark that quotes nothing, the end of a domain, or as many digits as a telephone
+# number or a date has.
+_PERSONAL = re.compile(
+    r"[@\"\uff20\ufe6b]|%40|&#0*64;|&#x0*40;|&commat;|[(\[{]at[)\]}]|\.[a-z]{2,}\s*$|(?:\d\D{0,3}){6}", re.IGNORECASE
+)
 _VALUE = re.compile(r"[\d\s.,:/+-]*\d[\d\s.,:/+-]*|true|false|yes|no|null|none|nan|n/?a|unknown|-+", re.IGNORECASE)
 _MOST_NAMES, _LONGEST_NAME = 30, 40
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from airflow_provider_emailverify.http.client import VendorClient
     from airflow_provider_emailverify.http.errors import ErrorRules
 
+#: How the Test button asks: a person waits for the answer, and a process of the API server too.
+IN_A_FORM = CallPolicy(attempts=1, wait_for_turn=False, timeout=5.0)
+
 
 class Vendor(Protocol):
     """What an account has to know of its vendor; a hook says it."""
@@ -54,6 +57,7 @@ class Account:
     def __init__(self, conn_id: str, vendor: Vendor) -> None:
         self.conn_id = conn_id
         self._vendor = vendor
+        self._clients: dict[Site, VendorClient] = {}
 
     @cached_property
     def settings(self) -> ConnectionSettings:
@@ -77,13 +81,29 @@ class Account:
     @cached_property
     def client(self) -> VendorClient:
         """The client of this account, made on first use."""
+        return self.client_at(self._vendor.site)
+
+    def client_at(self, where: Site) -> VendorClient:
+        """
+        Return the client for one of the vendor's addresses, made on first use.
+
+        A Host on the connection stands for all of them.
+
+        :param where: the address.
+        """
+        if where not in self._clients:
+            self._clients[where] = self._open_client(where)
+        return self._clients[where]
+
+    def _open_client(self, where: Site) -> VendorClient:
         # Imported here because DAG files import hooks all day and need no HTTP.
         from airflow_provider_emailverify.http.client import DEFAULT_TIMEOUT_SECONDS, VendorClient
         from airflow_provider_emailverify.http.rate_limit import limit_of_account
 
         vendor, settings = self._vendor, self.settings
-        options = {"requests_per_minute": vendor.site.requests_per_minute, **settings.options}
-        site = Site(settings.base_url, vendor.site.key, options["requests_per_minute"])
+        options = {"requests_per_minute": where.requests_per_minute, **settings.options}
+        base_url = settings.base_url if settings.names_host else where.base_url
+        site = Site(base_url, where.key, options["requests_per_minute"])
         return VendorClient(
             name=f"{vendor.hook_name} (connection {self.conn_id!r})",
             site=site,
@@ -118,6 +138,16 @@ def get_connection(conn_id: str) -> Any:
     )
 
 
+def fit_for_form(text: str, conn_id: str) -> str:
+    """
+    Return an error as it makes sense in a form: there is no task, and the connection has no name of its own yet.
+
+    :param text: the error.
+    :param conn_id: how Airflow calls the connection meanwhile.
+    """
+    return text.replace(", then clear the task", "").replace(f" (connection {conn_id!r})", "")
+
+
 def find_hook(kind: type[H], conn_id: str, hook_params: dict[str, Any] | None) -> H:
     """
     Return the hook of the vendor that a connection's type names.
@@ -137,7 +167,7 @@ def find_hook(kind: type[H], conn_id: str, hook_params: dict[str, Any] | None) -
     if not isinstance(hook, kind):
         raise ConnectionConfigError(
             f"Connection {conn_id!r}: its Connection Type is {conn_type!r}, which is no e-mail verification vendor; "
-            "set it to proofy, cliova or another vendor's type."
+            "set it to proofy, zerobounce or another vendor's type."
         )
     hook.conn_id = conn_id  # a secrets backend may call it something else
     return hook

@@ -5,24 +5,25 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus, check_emails, parse_state, quote_batch_id
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, require_ready
 from airflow_provider_emailverify.connections import EXTRAS, ConnectionSettings
 from airflow_provider_emailverify.exceptions import (
     EmailVerifyError,
-    UnexpectedResponseError,
     UnsupportedOperationError,
 )
-from airflow_provider_emailverify.hooks.account import Account, OldConnectionForm, find_hook
+from airflow_provider_emailverify.hooks.account import IN_A_FORM, Account, OldConnectionForm, find_hook, fit_for_form
+from airflow_provider_emailverify.hooks.answers import AnswerHelpers
 from airflow_provider_emailverify.http.auth import Site
 from airflow_provider_emailverify.http.errors import ErrorRules
 from airflow_provider_emailverify.http.policy import CallPolicy
+from airflow_provider_emailverify.limits import plain_number
 from airflow_provider_emailverify.results.layout import Layout, Maps, ResultReader, VendorFile, parse_options
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Download:
     expected_rows: int | None = None
 
 
-class EmailVerifyHook(OldConnectionForm, BaseHook):
+class EmailVerifyHook(AnswerHelpers, OldConnectionForm, BaseHook):
     """
     Talk to one vendor through one Airflow connection.
 
@@ -71,8 +72,12 @@ class EmailVerifyHook(OldConnectionForm, BaseHook):
     extras: ClassVar[frozenset[str]] = EXTRAS
     #: How the vendor says that something went wrong.
     errors: ClassVar[ErrorRules] = ErrorRules()
-    #: The page where a person reads on about a batch: the batch itself, with ``{id}``, or the vendor's documentation.
+    #: The page where a person sees a batch, with ``{id}`` for its id; None where the vendor documents none.
     batch_page: ClassVar[str | None] = None
+    #: What tells that the code speaks the vendor's language: its own client, or the documentation only.
+    judged_by: ClassVar[str] = "its documentation only"
+    #: How to try the vendor without paying, as the vendor documents it; "" if it documents nothing.
+    test_mode: ClassVar[str] = ""
     #: Addresses in one batch at most; None when the vendor documents no limit.
     max_batch_size: ClassVar[int | None] = None
     #: Batches that the vendor works on at the same time; None when it documents no limit.
@@ -122,6 +127,14 @@ class EmailVerifyHook(OldConnectionForm, BaseHook):
         """The client of the account, made on first use."""
         return self.account.client
 
+    def at(self, site: Site) -> VendorClient:
+        """
+        Return the client for another address of the vendor's, which sends requests by the same policy.
+
+        :param site: the address; a Host on the connection replaces it.
+        """
+        return self.account.client_at(site).with_policy(self.client.policy)
+
     def with_policy(self, policy: CallPolicy) -> Self:
         """
         Return a copy whose client sends requests by another policy. It shares the connections and the rate limit.
@@ -139,9 +152,9 @@ class EmailVerifyHook(OldConnectionForm, BaseHook):
         :return: whether it works, and what that proves or what to do. It never raises.
         """
         try:
-            return True, self.probe()
+            return True, self.with_policy(IN_A_FORM).probe()
         except EmailVerifyError as error:
-            return False, str(error)
+            return False, fit_for_form(str(error), self.conn_id)
         except Exception as error:  # noqa: BLE001 - Airflow shows what is returned, and a text of others may hold the key
             return False, f"Unexpected {type(error).__name__}; see the log of the API server."
 
@@ -176,6 +189,20 @@ class EmailVerifyHook(OldConnectionForm, BaseHook):
         :raises BatchNotReadyError: they are not there yet.
         """
 
+    @contextmanager
+    def open_when_ready(self, path: str, batch_id: str, media_type: str, **request: Any) -> Iterator[Download]:
+        """
+        Ask for the status, and open the results at a path if the batch is ready: most vendors' ``download_results``.
+
+        :param path: the path, each segment quoted already.
+        :param media_type: the media type of the vendor's format.
+        :param request: ``params`` and ``headers`` of the request.
+        :raises BatchNotReadyError: they are not there yet.
+        """
+        require_ready(self.get_batch_status(batch_id), self.about(batch_id))
+        with self.client.stream(path, batch_id=batch_id, **request) as body:
+            yield Download(body, media_type)
+
     def count_rows(self, file: VendorFile) -> int:
         """
         Check that a file holds whole results, and return how many rows.
@@ -208,7 +235,7 @@ class EmailVerifyHook(OldConnectionForm, BaseHook):
 
     def probe(self) -> str:
         """Ask the vendor something that costs nothing, by default the balance; return what the answer proves."""
-        return f"The key is valid; the account has {self.get_credits():,.10g} credits."
+        return f"The key is valid; the account has {plain_number(self.get_credits())} credits."
 
     def cancel_batch(self, batch_id: str) -> None:
         """
@@ -244,7 +271,7 @@ class EmailVerifyHook(OldConnectionForm, BaseHook):
         """
         raise self._unsupported("to verify a single address")
 
-    # --- helpers for the vendors ---
+    # --- what the tasks ask beside the calls ---
 
     @property
     def maps(self) -> Maps:
@@ -270,65 +297,6 @@ class EmailVerifyHook(OldConnectionForm, BaseHook):
         :raises InvalidRequestError: an option has a value that makes no sense.
         """
         return parse_options(self.download_options, given, self.hook_name)
-
-    def batch_path(self, template: str, batch_id: str) -> str:
-        """
-        Put a batch id into a path, so quoted that it stays one segment whatever it holds.
-
-        :param template: a path with ``{id}``.
-        :raises InvalidRequestError: the id is empty.
-        """
-        return template.replace("{id}", quote_batch_id(batch_id))
-
-    def about(self, batch_id: str) -> str:
-        """Return how messages call a batch: the vendor, the connection and the batch id."""
-        return f"{self.client.name}, batch {batch_id!r}"
-
-    def batch_status(self, batch_id: str, word: Any, **counts: int | None) -> BatchStatus:
-        """
-        Translate the vendor's word for the state of a batch.
-
-        A word that is not in ``states`` means "not yet": vendors do not publish all of theirs.
-
-        :param word: the vendor's word, in any case, with spaces, underscores or hyphens.
-        :param counts: the numbers of :class:`BatchStatus`.
-        :raises UnexpectedResponseError: there is no word.
-        """
-        if not isinstance(word, str) or not word.strip():
-            raise UnexpectedResponseError(
-                f"{self.about(batch_id)}: expected a status in words, found {type(word).__name__}. "
-                f"{UnexpectedResponseError.advice}"
-            )
-        state = parse_state(word, self.states)
-        return BatchStatus(
-            batch_id=batch_id,
-            vendor=self.conn_type,
-            state=state or BatchState.RUNNING,
-            vendor_status=self.client.redact(word, 60),
-            known=state is not None,
-            **counts,
-        )
-
-    def check_emails(self, emails: Sequence[str]) -> None:
-        """
-        Refuse a list that cannot be one batch, before it is sent.
-
-        :raises InvalidRequestError: no list of addresses, an empty one, or more than :attr:`max_batch_size`.
-        """
-        check_emails(emails, self.max_batch_size, self.hook_name)
-
-    def number(self, value: Any, what: str) -> float:
-        """
-        Return a number out of an answer.
-
-        :raises UnexpectedResponseError: it is none.
-        """
-        try:
-            return float(value)
-        except (TypeError, ValueError, OverflowError):
-            raise UnexpectedResponseError(
-                f"{self.client.name}: expected a number of {what}, found none. {UnexpectedResponseError.advice}"
-            ) from None
 
     def _layout(self) -> Layout:
         if self.layout is None:

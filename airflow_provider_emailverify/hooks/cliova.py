@@ -8,32 +8,31 @@ of the results, what an early download answers, limits, and any call for the bal
 
 from __future__ import annotations
 
-import csv
-import io
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_id, require_ready
-from airflow_provider_emailverify.connections import EXTRAS
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, emails_as_csv, parse_id, require_ready
+from airflow_provider_emailverify.connections import TABLE_EXTRAS
 from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
     InvalidRequestError,
     UnexpectedResponseError,
 )
+from airflow_provider_emailverify.hooks.answers import whole
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.http.auth import Key, Site
 from airflow_provider_emailverify.http.bodies import Form
 from airflow_provider_emailverify.http.errors import JSON, ErrorRules, has_error
-from airflow_provider_emailverify.results.layout import JSON_TYPE, Layout
+from airflow_provider_emailverify.results.layout import CSV_TYPE, JSON_TYPE, Layout
 from airflow_provider_emailverify.results.likely import LIKELY_COLUMNS, LIKELY_REASONS, LIKELY_WORDS
 
 _LISTS = "/webhooks/email-validations/bulk-emails"
 # Only the first is documented.
 _SUCCESSES = frozenset({"SUCCESS", "OK", "200"})
-_MEDIA_TYPES = {"csv": "text/csv", "json": JSON_TYPE}
+_MEDIA_TYPES = {"csv": CSV_TYPE, "json": JSON_TYPE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,8 @@ class CliovaOptions:
 
 def _is_error(payload: JSON) -> bool:
     """Tell whether a 200 is an error: Cliova's successes say ``"code": "SUCCESS"``, if they say a code."""
-    if has_error(payload):
-        return True
-    if not isinstance(payload, dict) or "code" not in payload:
-        return False
-    return str(payload["code"]).upper() not in _SUCCESSES
+    said = payload.get("code", "SUCCESS") if isinstance(payload, dict) else "SUCCESS"
+    return has_error(payload) or str(said).upper() not in _SUCCESSES
 
 
 class CliovaHook(EmailVerifyHook):
@@ -80,9 +76,7 @@ class CliovaHook(EmailVerifyHook):
     default_conn_name = "cliova_default"
     site = Site("https://api.cliova.com/v1", Key.query("apiKey"))
     errors = ErrorRules(is_error=_is_error)
-    # A page for a single list is not documented.
-    batch_page = "https://docs.cliova.com/docs/bulk-validation/get-validation-status"
-    extras = EXTRAS | {"column_map"}
+    extras = TABLE_EXTRAS
     layout = Layout(columns=LIKELY_COLUMNS, words=LIKELY_WORDS, reasons=LIKELY_REASONS, rows="payload")
     download_options = CliovaOptions
     # From the page on status; the cancelled ones are likely words. Any other word means "not yet".
@@ -97,16 +91,12 @@ class CliovaHook(EmailVerifyHook):
     def submit_batch(self, emails: Sequence[str], name: str | None = None) -> str:
         # Source: docs.cliova.com, "upload-email-list". Whether a second list of the same name is refused is not known.
         self.check_emails(emails)
-        table = io.StringIO(newline="")
-        writer = csv.writer(table)
-        writer.writerow(["email"])
-        writer.writerows([email] for email in emails)
         return self.client.spend(
             "POST",
             _LISTS,
             _new_id,
             params={"name": name or f"airflow-{uuid.uuid4()}"},
-            body=Form(files={"file": ("emails.csv", table.getvalue(), "text/csv")}),
+            body=Form(files={"file": ("emails.csv", emails_as_csv(emails), "text/csv")}),
         )
 
     def get_batch_status(self, batch_id: str) -> BatchStatus:
@@ -126,8 +116,8 @@ class CliovaHook(EmailVerifyHook):
         return self.batch_status(
             batch_id,
             entry.get("status"),
-            total=_count(entry.get("totalEmails")),
-            credits_used=_count(entry.get("totalCreditsUsed")),
+            total=whole(entry.get("totalEmails")),
+            credits_used=whole(entry.get("totalCreditsUsed")),
         )
 
     @contextmanager
@@ -159,7 +149,3 @@ def _entries(answer: JSON) -> list[dict[str, Any]]:
     """Return the lists of an answer's ``payload``, which is one object on upload and a list of them on status."""
     payload = answer.get("payload") if isinstance(answer, dict) else None
     return [entry for entry in (payload if isinstance(payload, list) else [payload]) if isinstance(entry, dict)]
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

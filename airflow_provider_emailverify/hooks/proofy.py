@@ -19,6 +19,7 @@ from airflow_provider_emailverify.http.auth import Key, Site
 from airflow_provider_emailverify.http.bodies import Json
 from airflow_provider_emailverify.http.errors import JSON, ErrorRules, has_error
 from airflow_provider_emailverify.results.layout import JSON_TYPE, Layout, VendorFile
+from airflow_provider_emailverify.results.likely import VALID_WORDS
 from airflow_provider_emailverify.results.nested_rows import NestedRows
 from airflow_provider_emailverify.results.schema import Verdict
 
@@ -27,12 +28,7 @@ if TYPE_CHECKING:
 
 _BATCH = "/verify/batch/{id}"
 # From docs.proofy.io, "terminology".
-_WORDS = {
-    "valid": (Verdict.DELIVERABLE, None),
-    "invalid": (Verdict.UNDELIVERABLE, None),
-    "risky": (Verdict.RISKY, None),
-    "unknown": (Verdict.UNKNOWN, None),
-}
+_WORDS = {**VALID_WORDS, "risky": (Verdict.RISKY, None)}
 _ROWS = NestedRows(
     word="status",
     address=("syntax", "username", "domain"),
@@ -65,11 +61,9 @@ def _is_error(payload: JSON) -> bool:
 
     A status of "error" beside a message and no id is about the request, not about a batch.
     """
-    if has_error(payload):
-        return True
-    if not isinstance(payload, dict) or "message" not in payload:
-        return False
-    return payload.get("status") == "error" or not payload.keys() & {"status", "id", "credits", "result"}
+    is_message = isinstance(payload, dict) and "message" in payload
+    has_batch = is_message and payload.keys() & {"status", "id", "credits", "result"}
+    return has_error(payload) or (is_message and (payload.get("status") == "error" or not has_batch))
 
 
 class ProofyHook(EmailVerifyHook):
@@ -86,8 +80,6 @@ class ProofyHook(EmailVerifyHook):
     # held to that sets requests_per_minute on its connection.
     site = Site("https://apis.proofy.io/v1", Key.query("api_key"), requests_per_minute=25.0)
     errors = ErrorRules(is_error=_is_error)
-    # A page for a single batch is not documented.
-    batch_page = "https://docs.proofy.io/api-reference/endpoint/verify-batch-status"
     max_batch_size = 10_000
     max_parallel_batches = 2
     # Published: parsing, ready. The failure words are likely ones; any other word means "not yet".
@@ -98,11 +90,8 @@ class ProofyHook(EmailVerifyHook):
         "queued": BatchState.PENDING,
         "processing": BatchState.RUNNING,
         "ready": BatchState.READY,
-        "failed": BatchState.FAILED,
-        "error": BatchState.FAILED,
-        "rejected": BatchState.FAILED,
-        "canceled": BatchState.CANCELLED,
-        "cancelled": BatchState.CANCELLED,
+        **dict.fromkeys(("failed", "error", "rejected"), BatchState.FAILED),
+        **dict.fromkeys(("canceled", "cancelled"), BatchState.CANCELLED),
     }
 
     def submit_batch(self, emails: Sequence[str], name: str | None = None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable, Mapping
+from typing import Self
 from urllib.parse import urlsplit
 
 import requests
@@ -15,13 +17,14 @@ from airflow_provider_emailverify.exceptions import (
     IncompleteResponseError,
     InvalidRequestError,
     RateLimitedError,
+    SubmissionUnknownError,
     TransientError,
     UnexpectedResponseError,
 )
 from airflow_provider_emailverify.http.bodies import Body
 from airflow_provider_emailverify.http.errors import JSON, Problem
 from airflow_provider_emailverify.http.rate_limit import RateLimit
-from airflow_provider_emailverify.http.retries import retry_after
+from airflow_provider_emailverify.http.retries import pause_asked_for
 from airflow_provider_emailverify.http.transport import ResponseBody
 from airflow_provider_emailverify.redaction import Redactor
 
@@ -42,10 +45,11 @@ class Call:
     :param batch_id: the batch in question.
     :param params: query parameters beside the key, unquoted.
     :param body: what it carries.
+    :param headers: its headers beside the usual ones, which are no secret.
     :param reads_json: whether an answer of success has to be JSON.
     """
 
-    __slots__ = ("batch_id", "body", "method", "params", "path", "reads_json", "what")
+    __slots__ = ("batch_id", "body", "headers", "method", "params", "path", "reads_json", "what")
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Call:
         batch_id: str | None,
         params: Mapping[str, str] | None = None,
         body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
         reads_json: bool = True,
     ) -> None:
         self.what = what
@@ -64,6 +69,7 @@ class Call:
         self.batch_id = batch_id
         self.params = params
         self.body = body
+        self.headers = headers or {}
         self.reads_json = reads_json
 
 
@@ -119,6 +125,16 @@ class AnswerReader:
         self._problem_of = problem_of
         self._timeout = timeout
 
+    def with_timeout(self, timeout: float) -> Self:
+        """
+        Return the same reader with another time for a body.
+
+        :param timeout: seconds that a body may take in all.
+        """
+        other = copy.copy(self)
+        other._timeout = timeout
+        return other
+
     def read(self, response: requests.Response, call: Call) -> Outcome:
         """
         Read an answer to its end, and return what it means.
@@ -130,7 +146,7 @@ class AnswerReader:
         if 300 <= status < 400:
             return Outcome(status, error=self._redirect_error(response, call.what))
         payload, unreadable = self._parse(response, call)
-        pause = retry_after(response.headers.get("Retry-After")) if status >= 400 else None
+        pause = pause_asked_for(status, response.headers)
         outcome = self.judge(status, payload, call.what, call.batch_id, pause)
         if status < 400:
             self._limit.relax()
@@ -189,3 +205,9 @@ class AnswerReader:
             f"{what} answered {response.status_code}, a redirect to {target}. It was not followed, because the key "
             "would go along. Put the vendor's own base URL into the connection's Host."
         )
+
+
+def doubt(error: EmailVerifyError) -> SubmissionUnknownError:
+    """Return what an error means for a request that spends credits and may have reached the vendor."""
+    problem = str(error).removesuffix(error.advice).rstrip()
+    return SubmissionUnknownError(f"{problem} {SubmissionUnknownError.advice}")

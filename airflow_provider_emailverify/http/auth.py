@@ -73,7 +73,8 @@ class Key:
         """
         Put the key into the header ``Authorization``, as HTTP's Basic scheme has it.
 
-        :param template: user and password, with ``{key}``.
+        :param template: user and password, with ``{key}``. Where the key is the user, and the password empty, a key
+            with a colon in it is user and password.
         """
         return cls(header_name="Authorization", template=template, is_basic=True)
 
@@ -91,7 +92,10 @@ class Key:
 
     def spellings(self, secret: Secret) -> tuple[str, ...]:
         """Return the texts that must not be shown: the key, and what a header makes of it."""
-        return (secret.reveal(), *([self._header_value(secret).partition(" ")[2]] if self.is_basic else []))
+        if not self.is_basic:
+            return (secret.reveal(),)
+        password = secret.reveal().partition(":")[2] if self._is_pair(secret) else ""
+        return tuple(filter(None, (secret.reveal(), self._header_value(secret).partition(" ")[2], password)))
 
     def problem(self, secret: Secret) -> str:
         """Return why the key cannot be sent where this vendor takes it; "" if it can."""
@@ -106,7 +110,12 @@ class Key:
     def _header_value(self, secret: Secret) -> str:
         if not self.is_basic:
             return self.template.replace("{key}", secret.reveal())
-        return f"Basic {base64.b64encode(self.template.replace('{key}', secret.reveal()).encode()).decode()}"
+        template = "{key}" if self._is_pair(secret) else self.template
+        return f"Basic {base64.b64encode(template.replace('{key}', secret.reveal()).encode()).decode()}"
+
+    def _is_pair(self, secret: Secret) -> bool:
+        """Tell whether the key is a user and a password."""
+        return self.template == "{key}:" and ":" in secret.reveal()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""What a request carries to the vendor: JSON or a form, and the key where the vendor takes it there."""
+"""What a request carries to the vendor: JSON, a form or text, and the key where the vendor takes it there."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -28,21 +28,21 @@ class Body(Protocol):
 
 class Json:
     """
-    A JSON object.
+    A JSON object, or a list, which cannot carry a key.
 
-    :param members: what it holds.
+    :param value: what it holds.
     """
 
-    __slots__ = ("_members",)
+    __slots__ = ("_value",)
 
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        self._members = dict(members)
+    def __init__(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
+        self._value = value
 
     def encode(self, field: str, secret: Secret) -> tuple[bytes, str]:
         """Return the bytes and their media type."""
-        text = json.dumps(self._members)
+        text = json.dumps(self._value)
         if field:  # not before this, because what raises shows its local variables
-            more = ", " if self._members else ""
+            more = ", " if self._value else ""
             text = f"{{{json.dumps(field)}: {json.dumps(secret.reveal())}{more}{text[1:]}"
         return text.encode(), "application/json"
 
@@ -73,6 +73,25 @@ class Form:
             key = f"{quote(field, safe='')}={quote(secret.reveal(), safe='')}" if field else ""
             return "&".join(filter(None, (plain, key))).encode(), "application/x-www-form-urlencoded"
         return encode_multipart_formdata({**self._fields, **({field: secret.reveal()} if field else {}), **files})
+
+
+class Text:
+    """
+    A text as it stands.
+
+    :param content: the text.
+    :param media_type: its media type.
+    """
+
+    __slots__ = ("_content", "_media_type")
+
+    def __init__(self, content: str, media_type: str) -> None:
+        self._content = content
+        self._media_type = media_type
+
+    def encode(self, field: str, secret: Secret) -> tuple[bytes, str]:
+        """Return the bytes and their media type."""
+        return self._content.encode(), self._media_type
 
 
 def _encoded(file: File) -> tuple[str, bytes, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -20,19 +20,18 @@ from airflow_provider_emailverify.exceptions import (
     BatchNotFoundError,
     BatchNotReadyError,
     ConnectionConfigError,
-    EmailVerifyError,
     IncompleteResponseError,
     RateLimitedError,
-    SubmissionUnknownError,
     TransientError,
     UnexpectedResponseError,
     VendorUnavailableError,
     VendorUnreachableError,
 )
-from airflow_provider_emailverify.http.answers import AnswerReader, Call, Outcome, ProblemOf
+from airflow_provider_emailverify.http.answers import AnswerReader, Call, Outcome, ProblemOf, doubt
 from airflow_provider_emailverify.http.auth import Secret, Site
 from airflow_provider_emailverify.http.bodies import Body
 from airflow_provider_emailverify.http.errors import JSON
+from airflow_provider_emailverify.http.links import ResultsLink, open_link
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.http.preflight import sending_problem
 from airflow_provider_emailverify.http.rate_limit import RateLimit
@@ -44,6 +43,10 @@ from airflow_provider_emailverify.redaction import Redactor
 DEFAULT_TIMEOUT_SECONDS = 30.0
 #: Errors after which a request that costs nothing is sent again.
 WORTH_REPEATING = (RateLimitedError, VendorUnavailableError, IncompleteResponseError)
+
+_USER_AGENT = f"airflow-provider-emailverify/{__version__}"
+# Statuses of success that bring no results: accepted, no content, and what some vendors say for "ask again".
+_NOT_YET = frozenset({202, 204, 249})
 
 T = TypeVar("T")
 
@@ -94,6 +97,9 @@ class VendorClient:
         """
         other = copy.copy(self)
         other.policy = policy
+        if policy.timeout is not None and policy.timeout < self.timeout:
+            other.timeout = policy.timeout
+            other._answers = self._answers.with_timeout(policy.timeout)
         return other
 
     def check_sendable(self) -> None:
@@ -136,6 +142,7 @@ class VendorClient:
         batch_id: str | None = None,
         params: Mapping[str, str] | None = None,
         body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> JSON:
         """
         Send a request that costs nothing, and return the JSON of its answer.
@@ -145,9 +152,10 @@ class VendorClient:
         :param batch_id: the batch in question, for messages; without one, a 404 stands for no unknown batch.
         :param params: query parameters beside the key, unquoted.
         :param body: what the request carries.
+        :param headers: headers beside the usual ones, which are no secret.
         :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
         """
-        call = self._call(method, path, batch_id, params, body)
+        call = self._call(method, path, batch_id, params=params, body=body, headers=headers)
 
         def once() -> JSON:
             with self._respond(call, self._session) as response:
@@ -165,6 +173,7 @@ class VendorClient:
         *,
         params: Mapping[str, str] | None = None,
         body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> T:
         """
         Send a request that spends credits, and return what was bought.
@@ -178,10 +187,11 @@ class VendorClient:
             not there. What it returns counts, whatever else the answer says.
         :param params: query parameters beside the key, unquoted.
         :param body: what the request carries.
+        :param headers: headers beside the usual ones, which are no secret.
         :raises SubmissionUnknownError: nobody knows whether the vendor took it.
         :raises EmailVerifyError: the vendor took nothing.
         """
-        call = self._call(method, path, None, params, body)
+        call = self._call(method, path, None, params=params, body=body, headers=headers)
 
         def once() -> T:
             with self._open_session() as session:
@@ -196,11 +206,19 @@ class VendorClient:
                 return bought
             if outcome.is_refusal:
                 outcome.raise_error()
-            raise _doubt(outcome.error or UnexpectedResponseError(f"{call.what} did not say what it accepted."))
+            raise doubt(outcome.error or UnexpectedResponseError(f"{call.what} did not say what it accepted."))
 
         return self.retrying(RateLimitedError, VendorUnreachableError)(once)
 
-    def send(self, method: str, path: str, *, batch_id: str | None = None) -> None:
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        batch_id: str | None = None,
+        params: Mapping[str, str] | None = None,
+        body: Body | None = None,
+    ) -> None:
         """
         Send a request whose answer matters by its status only.
 
@@ -209,9 +227,11 @@ class VendorClient:
         :param method: the HTTP method.
         :param path: what follows the base URL, each segment quoted already.
         :param batch_id: the batch in question, for messages; without one, a 404 stands for no unknown batch.
+        :param params: query parameters beside the key, unquoted.
+        :param body: what the request carries.
         :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
         """
-        call = self._call(method, path, batch_id, reads_json=False)
+        call = self._call(method, path, batch_id, params=params, body=body, reads_json=False)
         was_lost = False
 
         def once() -> None:
@@ -230,25 +250,52 @@ class VendorClient:
         self.retrying(*WORTH_REPEATING)(once)
 
     @contextmanager
-    def stream(self, path: str, *, batch_id: str, params: Mapping[str, str] | None = None) -> Iterator[ResponseBody]:
+    def stream(
+        self,
+        path: str,
+        *,
+        batch_id: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[ResponseBody]:
         """
         Send one GET and hand out its body as it arrives. It is not repeated, whatever the policy says.
 
         :param path: what follows the base URL, each segment quoted already.
         :param batch_id: the batch in question, for messages.
         :param params: query parameters beside the key, unquoted.
+        :param headers: headers beside the usual ones, which are no secret.
         :raises EmailVerifyError: of the class that the answer, or its absence, stands for.
         """
-        call = self._call("GET", path, batch_id, params, reads_json=False)
+        call = self._call("GET", path, batch_id, params=params, headers=headers, reads_json=False)
         with self._respond(call, self._session) as response:
             status = response.status_code
-            if status in (202, 204):
+            if status in _NOT_YET:
                 raise BatchNotReadyError(f"{call.what} answered {status}. {BatchNotReadyError.advice}")
             if status != 200:
                 self._answers.read(response, call).raise_error()
                 raise UnexpectedResponseError(f"{call.what} answered {status} where 200 was expected.")
             self.limit.relax()
             yield ResponseBody(response, call.what)
+
+    @contextmanager
+    def stream_link(self, url: object, *, batch_id: str) -> Iterator[ResponseBody]:
+        """
+        Fetch results from a link that the vendor's answer holds, and hand out the body as it arrives.
+
+        The link is a secret of its own: whoever has it has the results. It goes without the key, to whatever host the
+        vendor names, and costs no turn of the account. A refused link has probably expired; whoever asks the vendor
+        again gets another one.
+
+        :param url: the link.
+        :param batch_id: the batch in question, for messages.
+        :raises UnexpectedResponseError: it is no link, or plain HTTP to another machine.
+        :raises VendorUnavailableError: the link does not lead to the results any more, or not now.
+        """
+        what = f"{self.name}, batch {batch_id!r}: GET the link to the results"
+        link = ResultsLink.parse(url, what, base_url=self.site.base_url)
+        with open_link(link, what, self.timeout, _USER_AGENT) as body:
+            yield body
 
     def check(self, status: int, payload: JSON, what: str, batch_id: str | None) -> None:
         """
@@ -263,22 +310,12 @@ class VendorClient:
         del payload  # reports of errors show local variables, and it may repeat the key
         outcome.raise_error()
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        batch_id: str | None,
-        params: Mapping[str, str] | None = None,
-        body: Body | None = None,
-        *,
-        reads_json: bool = True,
-    ) -> Call:
+    def _call(self, method: str, path: str, batch_id: str | None, **parts: Any) -> Call:
         batch = f", batch {batch_id!r}" if batch_id is not None else ""
-        what = f"{self.name}{batch}: {method} {path}"
-        return Call(what, method, path, batch_id=batch_id, params=params, body=body, reads_json=reads_json)
+        return Call(f"{self.name}{batch}: {method} {path}", method, path, batch_id=batch_id, **parts)
 
     def _open_session(self) -> NoRedirectSession:
-        return NoRedirectSession(self.site.base_url, f"airflow-provider-emailverify/{__version__}")
+        return NoRedirectSession(self.site.base_url, _USER_AGENT)
 
     def _acquire_turn(self, what: str) -> None:
         if held := self.limit.acquire(MAX_PAUSE_SECONDS, self.policy.sleep):
@@ -298,7 +335,9 @@ class VendorClient:
         if self.policy.wait_for_turn:
             self._acquire_turn(call.what)
         url = urlsplit(self.site.base_url)
-        sealed = SealedRequest(url.path + call.path, call.params, call.body, self.site.key, self._key)
+        sealed = SealedRequest(
+            url.path + call.path, call.params, call.body, self.site.key, self._key, headers=call.headers
+        )
         try:
             return session.send_sealed(call.method, self.site.base_url + call.path, sealed, self.timeout)
         except NO_ANSWER as error:
@@ -307,9 +346,3 @@ class VendorClient:
         if not sealed.has_begun:
             self.check_sendable()
         raise failure
-
-
-def _doubt(error: EmailVerifyError) -> SubmissionUnknownError:
-    """Return what an error means for a request that spends credits and may have reached the vendor."""
-    problem = str(error).removesuffix(error.advice).rstrip()
-    return SubmissionUnknownError(f"{problem} {SubmissionUnknownError.advice}")

@@ -94,6 +94,7 @@ class ErrorRules:
 
     :param codes: the vendor's error codes, by their exact spelling. They go before the status, and where one stands for
         a plain refusal, it settles what became of a request that spends credits.
+    :param code_statuses: the statuses with which codes count; None for all.
     :param code_of: returns the code out of an answer; "" if there is none.
     :param message_of: returns the vendor's own words out of an answer; "" if there are none.
     :param is_error: tells whether the JSON of an answer with a status of success is an error all the same.
@@ -102,6 +103,7 @@ class ErrorRules:
     """
 
     codes: Mapping[str, type[EmailVerifyError]] = field(default_factory=dict)
+    code_statuses: frozenset[int] | None = None
     code_of: Callable[[JSON], str] = error_code
     message_of: Callable[[JSON], str] = error_message
     is_error: Callable[[JSON], bool] = has_error
@@ -120,7 +122,7 @@ class ErrorRules:
         """
         code, message = self.code_of(payload), self.message_of(payload)
         kind = self.codes.get(code)
-        if kind is not None:
+        if kind is not None and (self.code_statuses is None or status in self.code_statuses):
             is_refusal = issubclass(kind, RateLimitedError) or not issubclass(kind, TransientError)
             return Problem(kind, message, kind.advice, is_refusal)
         if 400 <= status < 500 and not (code or message):

@@ -18,11 +18,13 @@ class CallPolicy:
         sets it to False.
     :param sleep: waits some seconds, for a turn and between two attempts; it may raise to end that early. None for the
         account's own clock.
+    :param timeout: seconds that the vendor may stay silent, if that is less than the connection allows.
     """
 
     attempts: int = 4
     wait_for_turn: bool = True
     sleep: Callable[[float], None] | None = None
+    timeout: float | None = None
 
 
 class Clock(Protocol):

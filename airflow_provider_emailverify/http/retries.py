@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 # A vendor that asks for a longer pause gets it from the caller, who can free the worker meanwhile.
 MAX_PAUSE_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
+# Above it, seconds are no pause but a time: some day in 2001 or later.
+_A_TIME = 1e9
 _BACK_OFF = tenacity.wait_random_exponential(multiplier=1, min=0.5, max=MAX_PAUSE_SECONDS)
 
 
@@ -63,6 +65,24 @@ def retrying(
         before_sleep=log_retry,
         reraise=True,
     )
+
+
+def pause_asked_for(status: int, headers: Mapping[str, str]) -> float | None:
+    """
+    Return the seconds for which an answer asks to be left alone, a day at most; None if it asks for nothing.
+
+    :param status: its HTTP status.
+    :param headers: its headers: ``Retry-After``, and where a limit was reached also ``RateLimit-Reset``, which some
+        vendors fill with seconds from now, and others with the time as seconds since 1970.
+    """
+    if status < 400:
+        return None
+    asked = retry_after(headers.get("Retry-After"))
+    reset = (headers.get("RateLimit-Reset") or headers.get("X-RateLimit-Reset") or "").strip()
+    if asked is not None or status != 429 or not reset.isdecimal():
+        return asked
+    seconds = float(reset)
+    return min(seconds if seconds < _A_TIME else max(0.0, seconds - time.time()), _DAY_SECONDS)
 
 
 def retry_after(value: str | None) -> float | None:

@@ -35,6 +35,7 @@ class SealedRequest:
     :param body: what the request carries.
     :param key: where the key goes.
     :param secret: the key.
+    :param headers: headers beside the usual ones, which are no secret.
     :ivar has_begun: whether writing it to the vendor's socket has begun. While it has not, the vendor cannot have it.
     :raises InvalidRequestError: a parameter or the body holds a character that cannot be sent.
     """
@@ -42,10 +43,17 @@ class SealedRequest:
     __slots__ = ("_body", "_headers", "_target", "content_headers", "has_begun")
 
     def __init__(
-        self, path: str, params: Mapping[str, str] | None, body: Body | None, key: Key, secret: Secret
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Body | None,
+        key: Key,
+        secret: Secret,
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.has_begun = False
-        self.content_headers: dict[str, str] = {}
+        self.content_headers: dict[str, str] = dict(headers or {})
         self._body = b""
         is_encoded = True
         try:

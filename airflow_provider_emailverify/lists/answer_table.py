@@ -1,9 +1,10 @@
 """
 The addresses of a list and what is known of them, in a few bytes each, however many answers there are.
 
-First the list says what its cells hold. Then answers of any number stream past: an answer is for the address that is
-spelled like its own; if there is none, for those that differ in case and Unicode form only, because some vendors write
-addresses in their own way. In the end each cell has its answer, in the order of the list.
+First the list says what its cells hold. Then answers of any number stream past, each for the addresses that are the
+same as its own. Where case is to be told apart, an answer is for the address that is spelled like its own; if there is
+none, for those that differ in spelling only, because some vendors write addresses in their own way. In the end each
+cell has its answer, in the order of the list.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import BinaryIO, Self, cast
-from unicodedata import normalize
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError, StorageError
-from airflow_provider_emailverify.lists.addresses import same_address
+from airflow_provider_emailverify.lists.addresses import are_folded, fold, spelled
 from airflow_provider_emailverify.results.answers import Answers
 
 _CELLS_AT_A_TIME = 1 << 14
@@ -32,9 +32,9 @@ class AnswerTable:
     """
     Keep one answer for each address of a list: the one that counts, see :func:`.answers.rank`.
 
-    It is a hash table with open addressing, of 12 bytes for each cell of the list. From the first address on that
-    differs from its folded form it takes 18, for something of the hash of the address itself (32 bits). The list itself
-    lies in files without a name: first the hashes of its cells, then the slots that belong to them.
+    It is a hash table with open addressing, of 12 bytes for each cell of the list; where case is told apart, of 18 from
+    the first address on that differs from its folded form, for something of the hash of the address itself (32 bits).
+    The list lies in files without a name: first the hashes of its cells, then the slots that belong to them.
 
     The place of a slot and the 40 bits in it tell addresses apart. That any two are taken for the same has a
     probability of 2 in 100,000 for ten million addresses; and for two that differ in spelling only, of one to four
@@ -42,11 +42,13 @@ class AnswerTable:
 
     :param answers: the answers, by number.
     :param columns: how many columns of addresses the list has.
+    :param distinguish_case: whether upper and lower case left of the "@" make two addresses.
     """
 
-    def __init__(self, answers: Answers, columns: int = 1) -> None:
+    def __init__(self, answers: Answers, columns: int = 1, *, distinguish_case: bool = False) -> None:
         self._answers = answers
-        self._cells = [_Cells() for _ in range(columns)]
+        self._distinguish_case = distinguish_case
+        self._cells = [_Cells(distinguish_case=distinguish_case) for _ in range(columns)]
         #: How many addresses there are, once the list is complete.
         self.addresses = 0
         # Indices below 0 need no care, nor those that run from there across 0: it is the same slots for Python.
@@ -103,7 +105,11 @@ class AnswerTable:
             raise InvalidRequestError(
                 f"The results have more than {_MOST_ANSWERS:,} different answers. Choose columns with fewer values."
             )
-        if self._spellings is not None or not _are_folded(addresses):
+        if not are_folded(_texts(addresses)):
+            if self._distinguish_case:
+                return self._learn_spelled(addresses, numbers)
+            addresses = [address and fold(address) for address in addresses]
+        elif self._spellings is not None:
             return self._learn_spelled(addresses, numbers)
         slots, ranks, size = self._slots, self._answers.ranks, -len(self._slots)
         strangers = 0
@@ -187,8 +193,9 @@ class AnswerTable:
 class _Cells:
     """The cells of one column, on the disk: first their hashes, then their slots."""
 
-    def __init__(self) -> None:
-        #: How many there are, and whether some differ from their folded form.
+    def __init__(self, *, distinguish_case: bool) -> None:
+        self._distinguish_case = distinguish_case
+        #: How many there are, and whether some differ from their folded form and that counts.
         self.count = 0
         self.have_spellings = False
         #: Numbers that stand in place of addresses.
@@ -200,7 +207,11 @@ class _Cells:
     def add(self, cells: Sequence[str | int]) -> None:
         numbers = {cell for cell in cells if isinstance(cell, int)}
         self.numbers |= numbers
-        if not self.have_spellings and _are_folded(cells):
+        is_folded = are_folded(_texts(cells))
+        if not is_folded and not self._distinguish_case:
+            cells = [fold(cell) if isinstance(cell, str) else cell for cell in cells]
+            is_folded = True
+        if is_folded and not self.have_spellings:
             if numbers:
                 cells = [cell << _NUMBER if isinstance(cell, int) else cell for cell in cells]
             self._hashes.write(array("q", map(hash, cells)))  # a number is its own hash
@@ -270,35 +281,11 @@ def _no_room(error: OSError) -> StorageError:
     )
 
 
-def _are_folded(addresses: Sequence[str | int | None]) -> bool:
-    """Tell whether all addresses are their own folded form, at a fraction of what it takes to fold each."""
-    try:
-        joined = "".join(addresses)  # type: ignore[arg-type]  # it says so if there are others
-    except TypeError:
-        joined = "".join([address for address in addresses if isinstance(address, str)])
-    return joined.isascii() and joined == joined.lower() and "xn--" not in joined
+def _texts(cells: Sequence[str | int | None]) -> Iterator[str]:
+    return (cell for cell in cells if isinstance(cell, str))
 
 
 def _fingerprint(address: str) -> tuple[int, int]:
     """Return the hash of the folded form, and something of the hash of the spelling if that is another one."""
-    spelled = same_address(address)
-    folded = _folded(spelled)
-    return hash(folded), 0 if folded == spelled else (hash(spelled) & 0xFFFFFFFF) or 1
-
-
-def _folded(address: str) -> str:
-    """Return an address in lower case and in Unicode's composed form, without punycode."""
-    text = address.lower()
-    if "xn--" in text:
-        local, _, domain = text.rpartition("@")
-        text = f"{local}@{'.'.join(map(_from_punycode, domain.split('.')))}"
-    return text if text.isascii() else normalize("NFC", normalize("NFC", text).lower())
-
-
-def _from_punycode(label: str) -> str:
-    if not label.startswith("xn--"):
-        return label
-    try:
-        return label.removeprefix("xn--").encode("ascii").decode("punycode")
-    except UnicodeError:
-        return label
+    own, folded = spelled(address), fold(address)
+    return hash(folded), 0 if folded == own else (hash(own) & 0xFFFFFFFF) or 1

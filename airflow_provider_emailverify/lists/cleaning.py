@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
-from typing import Self
 
-from airflow_provider_emailverify.exceptions import InvalidRequestError, InvalidSourceError, StorageError
+from airflow_provider_emailverify.exceptions import InvalidRequestError, InvalidSourceError
 from airflow_provider_emailverify.limits import Limit
+from airflow_provider_emailverify.lists.address_file import AddressFile
 from airflow_provider_emailverify.lists.addresses import MAX_LENGTH, SeenAddresses, are_plain, is_address
+from airflow_provider_emailverify.lists.extraction import Change, ends_in_quote, extract, from_full_width
 from airflow_provider_emailverify.lists.invisible import without_control_ends, without_invisible
 
 _FEW = 32
@@ -39,71 +38,125 @@ _WORDS = {
 }
 
 
-class Cleaner:
-    """Take the addresses out of values, and count what is dropped and what is changed."""
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """
+    What is done to values before they count as addresses.
 
-    def __init__(self) -> None:
+    :param clean: take addresses out of what stands around them, see :mod:`.extraction`; else only white space is cut
+        off.
+    :param distinguish_case: upper and lower case left of the "@" make two addresses.
+    """
+
+    clean: bool = True
+    distinguish_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """
+    What some values hold.
+
+    :param first: for each value its address, or the first of several; "" if it holds none, and None if it is empty.
+    :param more: further addresses: the number of the value in this block, and the address.
+    """
+
+    first: list[str | None]
+    more: list[tuple[int, str]]
+
+
+class Cleaner:
+    """
+    Take the addresses out of values, and count what is dropped and what is changed.
+
+    :param clean: take them out of what stands around them; else only white space is cut off.
+    """
+
+    def __init__(self, *, clean: bool = True) -> None:
+        self._clean = clean
+        self._has_several = False  # of the values that were judged last
         #: Values that were read.
         self.read = 0
         #: Values that are no addresses, by reason.
         self.dropped: Counter[Dropped] = Counter()
-        #: Values out of which characters were taken that nobody sees.
-        self.invisible = 0
+        #: Values that were changed, by what was.
+        self.changed: Counter[Change] = Counter()
 
     def addresses(self, values: Sequence[str]) -> list[str]:
         """
-        Return the addresses among values, without white space around them and without invisible characters.
+        Return the addresses that values hold.
 
         :param values: anything, some thousand at a time.
         """
-        return list(filter(None, self._judge(self._strip(values))))
+        found = self._judge(self._strip(values))
+        if self._has_several:
+            return [address for text in found for address in text.split("\n") if address]
+        return list(filter(None, found))
 
-    def cells(self, values: Sequence[str]) -> list[str | None]:
+    def cells(self, values: Sequence[str]) -> Cells:
         """
-        Return the address that each value holds; "" for a value that is no address, and None for an empty one.
+        Return for each value the address that it holds.
 
         :param values: anything, some thousand at a time.
         """
         stripped = self._strip(values)
         judged = self._judge(stripped)
+        more: list[tuple[int, str]] = []
         if len(judged) == len(stripped):
-            return judged  # type: ignore[return-value]  # none is empty
-        rest = iter(judged)
-        return [next(rest) if "@" in text else "" if text else None for text in stripped]
+            cells: list[str | None] = judged  # type: ignore[assignment]  # none is empty
+        else:
+            rest = iter(judged)
+            cells = [next(rest) if "@" in text else "" if text else None for text in stripped]
+        if self._has_several:
+            for number, cell in enumerate(cells):
+                if cell and "\n" in cell:
+                    cells[number], *others = cell.split("\n")
+                    more += [(number, other) for other in others]
+        return Cells(cells, more)
 
     def _strip(self, values: Sequence[str]) -> list[str]:
         self.read += len(values)
-        if not "".join(values).isascii():
+        if self._clean and not "".join(values).isascii():
             values = [value if value.isascii() else self._visible(value) for value in values]
         return [value.strip() for value in values]
 
     def _judge(self, stripped: Sequence[str]) -> list[str]:
-        """Return those that have an @, and "" for those among them that are no addresses."""
+        """Return what those hold that have an @: an address, several with line breaks between them, or ""."""
         texts = [text for text in stripped if "@" in text]
         if missing := len(stripped) - len(texts):
             empty = stripped.count("")
             self.dropped.update({Dropped.EMPTY: empty, Dropped.NO_AT_SIGN: missing - empty})
+        self._has_several = False
         if are_plain(texts):
             return texts
-        addresses: list[str] = []
+        found: list[str] = []
         for start in range(0, len(texts), _FEW):
             few = texts[start : start + _FEW]
-            addresses += few if are_plain(few) else map(self._judged, few)
-        return addresses
+            found += few if are_plain(few) else map(self._judged, few)
+        return found
 
     def _visible(self, value: str) -> str:
+        """Return a value without invisible characters and full-width signs."""
         text = without_invisible(value)
-        self.invisible += text != value and "@" in text
-        return text
+        plain = from_full_width(text)
+        if "@" in plain:
+            self.changed[Change.INVISIBLE] += text != value
+            self.changed[Change.FULL_WIDTH] += text != plain
+        return plain
 
     def _judged(self, text: str) -> str:
-        """Return an address, or "" for what is none."""
-        if is_address(text):
+        if is_address(text) and not (self._clean and ends_in_quote(text)):
             return text
-        inner = without_control_ends(text)
-        if is_address(inner):
-            self.invisible += 1
-            return inner
+        if self._clean:
+            inner = without_control_ends(text)
+            if is_address(inner) and not ends_in_quote(inner):
+                self.changed[Change.INVISIBLE] += 1
+                return inner
+            addresses, changes = extract(inner)
+            if addresses:
+                self.changed.update(changes)
+                self._has_several = self._has_several or len(addresses) > 1
+                return "\n".join(addresses)
         self.dropped[_reason(text)] += 1
         return ""
 
@@ -114,29 +167,31 @@ def _reason(text: str) -> Dropped:
     return Dropped.BLANK_INSIDE if _BLANK_INSIDE.search(text) else Dropped.MALFORMED
 
 
-class AddressList:
+class AddressList(AddressFile):
     """
     Read values, keep those that are addresses, once each, and hand them out in batches as often as need be.
 
     They lie in a file without a name, so that not even a killed worker leaves addresses behind.
 
     :param blocks: values, some thousand at a time; they are read at once.
-    :param max_emails: how many addresses there may be; None for any number.
-    :raises InvalidRequestError: there are more.
+    :param cleaning: what is done to values.
     :raises InvalidSourceError: there are values, and not one is an address.
     :raises StorageError: they do not fit on the disk.
     """
 
-    def __init__(self, blocks: Iterable[list[str]], max_emails: int | None = None) -> None:
-        #: Addresses, each counted once.
-        self.unique = 0
-        self._cleaner = Cleaner()
-        self._digest = hashlib.sha256()
-        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed on exit
+    def __init__(
+        self,
+        blocks: Iterable[list[str]],
+        cleaning: Cleaning = Cleaning(),
+    ) -> None:
+        super().__init__()
+        #: Addresses, as often as they stand there.
+        self.found = 0
+        self._cleaner = Cleaner(clean=cleaning.clean)
         try:
-            self._fill(blocks, max_emails)
+            self._fill(blocks, SeenAddresses(distinguish_case=cleaning.distinguish_case))
         except BaseException:
-            self._file.close()
+            self.close()
             raise
 
     @property
@@ -157,12 +212,7 @@ class AddressList:
     @property
     def cleaned(self) -> dict[str, int]:
         """Values that were changed before they became addresses, by what was changed; white space does not count."""
-        return {"invisible": self._cleaner.invisible} if self._cleaner.invisible else {}
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of the addresses: equal for the same addresses in the same order."""
-        return self._digest.hexdigest()
+        return {change.value: count for change, count in self._cleaner.changed.most_common() if count}
 
     def check_dropped(self, limit: Limit | None) -> None:
         """
@@ -181,36 +231,12 @@ class AddressList:
                 f"Dropped are {self._reasons()}. Nothing was submitted. Check the list, or raise max_dropped."
             )
 
-    def batches(self, size: int) -> Iterator[list[str]]:
-        """
-        Yield the addresses in lists.
-
-        :param size: addresses in each, the last one apart.
-        """
-        self._file.seek(0)
-        while batch := [line[:-1] for line in islice(self._file, size)]:
-            yield batch
-
-    def __enter__(self) -> Self:
-        """Return the list."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Forget the addresses."""
-        self._file.close()
-
-    def _fill(self, blocks: Iterable[list[str]], max_emails: int | None) -> None:
-        seen = SeenAddresses()
+    def _fill(self, blocks: Iterable[list[str]], seen: SeenAddresses) -> None:
         for block in blocks:
-            new = seen.add(self._cleaner.addresses(block))
-            self.unique += len(new)
-            if max_emails is not None and self.unique > max_emails:
-                raise InvalidRequestError(
-                    f"The source holds more than {max_emails:,} addresses, which is max_emails; nothing was submitted. "
-                    "Check that it is the right list, or raise max_emails."
-                )
-            self._write("".join([f"{address}\n" for address in new]))
-        self._write("", flush=True)
+            addresses = self._cleaner.addresses(block)
+            self.found += len(addresses)
+            self.append(seen.add(addresses))
+        self.finish()
         if self.read and not self.unique:
             raise InvalidSourceError(
                 f"The source has {self.read:,} value{'s' if self.read > 1 else ''}, and not one address: "
@@ -221,15 +247,3 @@ class AddressList:
     def _reasons(self) -> str:
         counts = self._cleaner.dropped.most_common()
         return ", ".join(f"{count:,} {_WORDS[reason]}" for reason, count in counts if count)
-
-    def _write(self, text: str, *, flush: bool = False) -> None:
-        self._digest.update(text.encode())
-        try:
-            self._file.write(text)
-            if flush:
-                self._file.flush()
-        except OSError as error:
-            raise StorageError(
-                f"Cannot spool to {tempfile.gettempdir()}: {error.strerror}. Free space there, or point TMPDIR "
-                "elsewhere."
-            ) from None

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError, ResultCheckError
 from airflow_provider_emailverify.limits import Limit, read_limit
+from airflow_provider_emailverify.results.schema import Verdict
 from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
 
 if TYPE_CHECKING:
@@ -28,12 +29,16 @@ class EmailVerifyCheckOperator(BaseOperator):
     the rest of the rows is then ``unknown``, or missing.
 
     A limit is a number of rows (``int``) or a share of them (``float`` from 0 to 1, or ``"5%"``). Shares of
-    ``max_undeliverable`` and ``max_unknown`` are of the rows received, those of ``max_missing`` and ``min_rows`` of the
-    rows expected; they are compared exactly. At least one limit must be set. No rows at all are not good enough either,
-    unless none were expected. The return value is the figures that were looked at.
+    ``max_undeliverable`` and ``max_unknown`` are of the rows with a verdict, those of ``max_missing`` and ``min_rows``
+    of the rows expected; they are compared exactly. At least one limit must be set. No rows at all are not good enough
+    either, unless none were expected. The return value is the figures that were looked at.
 
-    :param result: the download's summary, such as ``download.output["summary"]``; or what it returned: a path in the
-        schema (not the vendor's format), or the paths of each verdict, whose rows are then counted. (templated)
+    Of a merged list, rows are expected where a cell holds something, and missing where no result tells of its address;
+    those are among the unknown ones too.
+
+    :param result: the summary of a download or a merge, such as ``merge.output["summary"]`` or
+        ``verify_emails(…)["summary"]``; or what a download returned: a path in the schema (not the vendor's format), or
+        the paths of each verdict, whose rows are then counted. (templated)
     :param max_undeliverable: undeliverable rows at most. (templated)
     :param max_unknown: unknown rows at most. (templated)
     :param max_missing: rows that were expected and did not come, at most. (templated)
@@ -95,8 +100,16 @@ class EmailVerifyCheckOperator(BaseOperator):
 
     def _figures(self) -> dict[str, int | None]:
         match self.result:
+            case {"verdicts": Mapping() as verdicts, "missing": int(missing), "no_address": int(empty)}:
+                rows = sum(verdicts.values())
+                summary: Mapping[str, Any] = {
+                    "received": rows - missing,
+                    "expected": rows,
+                    "without_address": empty,
+                    "verdicts": verdicts,
+                }
             case {"verdicts": Mapping(), "received": int()}:
-                summary: Mapping[str, Any] = self.result
+                summary = self.result
             case str() | {"deliverable": str()} | {"undeliverable": str()} | {"risky": str()} | {"unknown": str()}:
                 from airflow_provider_emailverify.results.read_back import count_files
 
@@ -128,10 +141,11 @@ class EmailVerifyCheckOperator(BaseOperator):
     def _problems(self, figures: Mapping[str, int | None]) -> list[str]:
         limits = self._limits()
         received, expected = figures["received"] or 0, figures["expected"]
+        judged = sum(figures[verdict] or 0 for verdict in Verdict)
         problems = []
         for name, figure, whole in (
-            ("max_undeliverable", "undeliverable", received),
-            ("max_unknown", "unknown", received),
+            ("max_undeliverable", "undeliverable", judged),
+            ("max_unknown", "unknown", judged),
             ("max_missing", "missing", expected),
         ):
             if name in limits and (count := _known(name, figures[figure])) > _rows(name, limits[name], whole):

@@ -74,6 +74,8 @@ class EmailVerifyDownloadOperator(BaseOperator):
         is. By default such an answer counts as cut.
     :param ledger: a folder such as ``s3://my_conn@bucket/ledger/``, where a list's batches are kept for a retry.
         (templated)
+    :param beside_list: ``destination`` is where a merge writes the verified list, a file or a folder; the results go
+        into a folder ``_results/`` beside the list.
     """
 
     template_fields: Sequence[str] = (
@@ -105,6 +107,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         status_map: Mapping[str, str] | None = None,
         allow_missing_rows: bool = False,
         ledger: str | None = None,
+        beside_list: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -121,6 +124,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
         self.status_map = status_map
         self.allow_missing_rows = allow_missing_rows
         self.ledger = ledger
+        self.beside_list = beside_list
         self._landed: Landed | None = None  # for OpenLineage, which asks after the task has ended
 
     def execute(self, context: Context) -> Paths:
@@ -149,9 +153,11 @@ class EmailVerifyDownloadOperator(BaseOperator):
         from airflow_provider_emailverify.steps.landing import land
         from airflow_provider_emailverify.steps.landing_many import land_many
         from airflow_provider_emailverify.steps.names import BatchNames
-        from airflow_provider_emailverify.storage.destination import Destination
+        from airflow_provider_emailverify.storage.destination import RESULTS_FOLDER, Destination
 
         destination = Destination(self.destination)
+        if self.beside_list:
+            destination = destination.beside(RESULTS_FOLDER)
         destination.check()
         options = self._options()
         batch_ids = read_batch_ids(self.batch_id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.steps.arguments import read_texts, read_word
 from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
 from airflow_provider_emailverify.version_compat import ASSETS
 
@@ -33,15 +34,18 @@ class EmailVerifyMergeOperator(BaseOperator):
     cell has no verdict, and the reason ``no_address``.
 
     Results may be of several vendors and times. Of several answers about an address the newest that is not ``unknown``
-    counts, then the newest; of equally old ones, that of the later file in ``results``. An answer is for the address
-    that is spelled like its own; if there is none, for those that differ in case and Unicode form only.
+    counts, then the newest; of equally old ones, that of the later file in ``results``. An answer is for all spellings
+    of its address: in upper and lower case, in Unicode's forms, in punycode. With ``distinguish_case`` it is for the
+    address that is spelled like its own; if there is none, for those that differ in spelling only.
 
     All files appear or none does. Memory follows the addresses of the list (30 bytes each at most), not the results.
 
     The return value is the URI of the list; with ``split_by_verdict``, a dict of URIs; and if ``source`` is a list, a
     folder or a pattern, a list of that, one for each of its files. The XCom key ``summary`` holds ``rows``,
     ``addresses``, ``duplicates``, ``dropped`` by reason, ``no_address``, ``missing``, and the counts of ``verdicts``,
-    ``reasons`` and ``vendors``; ``rows_written``, ``sources`` with their rows, and ``paths``.
+    ``reasons``, ``vendors`` and ``vendor_verdicts``; ``rows_written``, ``sources`` with their rows and verdicts,
+    ``paths``; with ``submitted`` also ``bought``, ``known`` and ``prescreened`` addresses, ``batches``, ``price`` and
+    ``saved``; and with ``report`` its URI.
 
     :param source: a URI as ``ObjectStoragePath`` takes it; a folder, which ends in a slash; a pattern such as
         ``s3://my_conn@bucket/lists/*.csv``; or a list of those. (templated)
@@ -62,8 +66,20 @@ class EmailVerifyMergeOperator(BaseOperator):
         the file's name ends in, ``.gz`` apart. (templated)
     :param encoding: of a text file.
     :param sheet: the name of the sheet in an Excel file; by default the first. (templated)
+    :param clean: take addresses out of what exports hold beside them: ``Name <a@x.com>``, ``mailto:``, quotes, a dot or
+        comma at the end, characters that nobody sees, full-width signs, several addresses in one cell. Else only white
+        space around a value is cut off, and what is no address then is dropped.
+    :param distinguish_case: upper and lower case left of the "@" make two addresses. By default they are one, as they
+        are to practically every receiver.
+    :param several: whose verdict a cell of several addresses gets: that of the ``first``, or the ``worst``:
+        undeliverable before risky, unknown, and deliverable.
     :param replace_columns: a list that has such columns already, from an earlier merge, gets the new ones in their
         place. By default that is an error.
+    :param submitted: the submit operator's summary, such as ``submit.output["summary"]``. Then a source that is not
+        what was submitted is an error, and summary and report say what was bought. Of several submissions a list, in
+        which the first is that which read the list. (templated)
+    :param report: publish a page with the figures too, as ``list.verified.report.html``; of several sources one page,
+        ``verified.report.html``.
     """
 
     template_fields: Sequence[str] = (
@@ -76,6 +92,7 @@ class EmailVerifyMergeOperator(BaseOperator):
         "email_column",
         "source_format",
         "sheet",
+        "submitted",
     )
     ui_color = "#dcefe2"
 
@@ -94,7 +111,12 @@ class EmailVerifyMergeOperator(BaseOperator):
         source_format: Literal["csv", "jsonl", "parquet", "lines", "excel"] | None = None,
         encoding: str = "utf-8",
         sheet: str | None = None,
+        clean: bool = True,
+        distinguish_case: bool = False,
+        several: Literal["first", "worst"] = "first",
         replace_columns: bool = False,
+        submitted: Mapping[str, Any] | Sequence[Any] | None = None,
+        report: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -110,7 +132,12 @@ class EmailVerifyMergeOperator(BaseOperator):
         self.source_format = source_format
         self.encoding = encoding
         self.sheet = sheet
+        self.clean = clean
+        self.distinguish_case = distinguish_case
+        self.several = several
         self.replace_columns = replace_columns
+        self.submitted = submitted
+        self.report = report
 
     def execute(self, context: Context) -> Any:
         """
@@ -142,15 +169,16 @@ class EmailVerifyMergeOperator(BaseOperator):
         return merged.paths
 
     def _merge(self) -> Merged:
+        from airflow_provider_emailverify.lists.cleaning import Cleaning
         from airflow_provider_emailverify.lists.reader import ListFormat
         from airflow_provider_emailverify.steps.merging import MergeOptions, merge
         from airflow_provider_emailverify.storage.destination import Destination
 
         how = ListFormat(
-            email_column=self.email_column,
-            source_format=_word(self.source_format),
+            email_column=read_texts("email_column", self.email_column),
+            source_format=read_word(self.source_format),
             encoding=self.encoding,
-            sheet=_word(self.sheet),
+            sheet=read_word(self.sheet),
         )
         options = MergeOptions(
             how=how,
@@ -160,8 +188,17 @@ class EmailVerifyMergeOperator(BaseOperator):
             split_by_verdict=self.split_by_verdict,
             output_format=self.output_format,
             replace_columns=self.replace_columns,
+            cleaning=Cleaning(clean=self.clean, distinguish_case=self.distinguish_case),
+            several=self._several(),
+            submitted=read_word(self.submitted),
+            report=self.report,
         )
         return merge(self.source, self.results, Destination(self.destination), options)
+
+    def _several(self) -> str:
+        if self.several not in ("first", "worst"):
+            raise InvalidRequestError(f"several is 'first' or 'worst', not {self.several!r}.")
+        return self.several
 
     def _describe_outlets(self, context: Context, merged: Merged) -> None:
         for outlet in self.outlets or []:
@@ -172,15 +209,10 @@ class EmailVerifyMergeOperator(BaseOperator):
                 context["outlet_events"][outlet].extra.update(merged.summary)
 
 
-def _word(value: Any) -> Any:
-    """Return an argument, None if a template made an empty text or the word None of it."""
-    return None if value in ("", "None") else value
-
-
 def _verdicts(given: Any) -> Any:
     from airflow_provider_emailverify.results.schema import Verdict
 
-    if _word(given) is None:
+    if read_word(given) is None:
         return None
     words = [given] if isinstance(given, str) else given
     try:

@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_emailverify.exceptions import (
     InsufficientCreditsError,
     InvalidRequestError,
-    InvalidSourceError,
     StorageError,
     UnsupportedOperationError,
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
-from airflow_provider_emailverify.limits import read_limit
+from airflow_provider_emailverify.limits import plain_number
+from airflow_provider_emailverify.operators.list_arguments import ListOperator
+from airflow_provider_emailverify.steps.arguments import read_whole_number
+from airflow_provider_emailverify.steps.batch_sizes import batch_size_of
 from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.kill_switch import KillSwitch
 from airflow_provider_emailverify.steps.state import patiently
@@ -35,19 +37,15 @@ if TYPE_CHECKING:
     from airflow_provider_emailverify.steps.records import PurchaseRecords
     from airflow_provider_emailverify.steps.submission import Submission
 
-#: Addresses in a batch of a vendor that documents no limit. More at once means fewer ids to wait for; fewer at once,
-#: fewer addresses whose fate is unknown if a worker dies at the wrong moment.
-DEFAULT_BATCH_SIZE = 10_000
 
-
-class EmailVerifySubmitOperator(BaseOperator):
+class EmailVerifySubmitOperator(ListOperator):
     """
-    Submit the addresses of a file to a vendor, and return the ids of the batches.
+    Submit the addresses of a list to a vendor, and return the ids of the batches.
 
-    The file is read once, in constant memory: white space around an address is cut off, and characters that nobody
-    sees are taken out; an address that was seen before is left out (upper and lower case in the domain are the same),
-    and so is what is no address at all. The rest is cut into batches of the vendor's size. Nothing is submitted before
-    the whole list is known to be good; a list that has values, but no address, is an error.
+    All files are read as one list, once, in constant memory. Addresses are taken out of what stands around them (see
+    ``clean``). One that was seen before is left out, also in other upper and lower case or as punycode, and so is what
+    is no address at all. The rest is cut into batches of the vendor's size. Nothing is submitted before the whole list
+    is known to be good; a list that has values, but no address, is an error.
 
     No address is paid for twice in one run of the Dag. Each batch is written down before it is submitted, and its id
     when the vendor has accepted it; a retry, a cleared task or another worker goes on after the last one. If a worker
@@ -56,22 +54,19 @@ class EmailVerifySubmitOperator(BaseOperator):
     state store. Before Airflow 3.3 there is none, so there a second try without a ledger submits nothing at all unless
     ``on_unknown_submission`` allows it.
 
-    The return value is the list of batch ids, ready for ``.expand()``; it is empty if the file has no rows. The
-    XCom key ``summary`` holds ``read`` (values), ``dropped`` (of them no addresses), ``dropped_by_reason``, ``cleaned``
-    (addresses that were changed, by what was: ``invisible`` characters), ``unique`` (addresses), ``submitted``
-    (addresses, by this try or an earlier one), ``batches``, ``resumed`` (batches of earlier tries).
+    The return value is the list of batch ids, for the sensor; it is empty if there is nothing to buy. The XCom key
+    ``answers`` is the URI of the answers that cost nothing, "" if none were looked for: a merge takes it among its
+    results. The XCom key ``summary`` holds ``sources`` (how many files, and a digest by which the merge operator knows
+    them), ``read`` (values), ``dropped`` (of them no addresses), ``dropped_by_reason``, ``cleaned`` (values that were
+    changed, by what was: ``invisible``, ``full_width``, ``name``, ``mailto``, ``quotes``, ``punctuation``,
+    ``several``), ``unique`` (addresses), ``duplicates``, ``known``, ``prescreened``, ``to_buy``, with a price also
+    ``price`` and ``saved``, ``submitted`` (addresses, by this try or an earlier one), ``batches``, ``resumed`` (batches
+    of earlier tries).
 
-    :param source: a URI as ``ObjectStoragePath`` takes it, such as ``s3://my_conn@bucket/lists/{{ ds }}.csv``.
-        (templated)
+    How the list is read, and what of it costs nothing: see :class:`~.operators.list_arguments.ListOperator`.
+
     :param conn_id: the Airflow connection; its type names the vendor. (templated)
-    :param email_column: the name of the column in a CSV or Parquet file, or of the member of a JSON line. (templated)
-    :param source_format: ``csv``, ``jsonl``, ``parquet`` or ``lines`` (one address a line); by default what the file's
-        name ends in, ``.gz`` apart. (templated)
-    :param encoding: of a text file.
     :param batch_size: addresses in a batch; by default the vendor's limit, or 10,000 if it documents none. (templated)
-    :param max_emails: refuse a list of more addresses, before anything is spent. (templated)
-    :param max_dropped: refuse a list of which more values are no addresses, before anything is spent: a count, or a
-        share such as ``"5%"`` or ``0.05``. Empty cells do not count, on neither side. (templated)
     :param check_credits: refuse a list for which the balance is too small, if the vendor tells the balance.
     :param on_unknown_submission: what to do about a batch of which nobody knows whether the vendor accepted it:
         ``fail``, or ``resubmit`` and maybe pay for it twice. (templated)
@@ -83,13 +78,9 @@ class EmailVerifySubmitOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        "source",
+        *ListOperator.template_fields,
         "conn_id",
-        "email_column",
-        "source_format",
         "batch_size",
-        "max_emails",
-        "max_dropped",
         "on_unknown_submission",
         "ledger",
     )
@@ -99,14 +90,8 @@ class EmailVerifySubmitOperator(BaseOperator):
     def __init__(
         self,
         *,
-        source: str,
         conn_id: str,
-        email_column: str = "email",
-        source_format: Literal["csv", "jsonl", "parquet", "lines"] | None = None,
-        encoding: str = "utf-8",
         batch_size: int | None = None,
-        max_emails: int | None = None,
-        max_dropped: int | float | str | None = None,
         check_credits: bool = True,
         on_unknown_submission: Literal["fail", "resubmit"] = "fail",
         ledger: str | None = None,
@@ -114,14 +99,8 @@ class EmailVerifySubmitOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source = source
         self.conn_id = conn_id
-        self.email_column = email_column
-        self.source_format = source_format
-        self.encoding = encoding
         self.batch_size = batch_size
-        self.max_emails = max_emails
-        self.max_dropped = max_dropped
         self.check_credits = check_credits
         self.on_unknown_submission = on_unknown_submission
         self.ledger = ledger
@@ -153,25 +132,22 @@ class EmailVerifySubmitOperator(BaseOperator):
     def _submit_list(
         self, context: Context, hook: EmailVerifyHook, names: BatchNames, records: PurchaseRecords
     ) -> list[str]:
-        from airflow_provider_emailverify.lists.cleaning import AddressList
-        from airflow_provider_emailverify.lists.reader import read_column
+        from airflow_provider_emailverify.steps import metrics
+        from airflow_provider_emailverify.steps.list_to_buy import open_list_to_buy
         from airflow_provider_emailverify.steps.submission import Submission
 
-        batch_size = _batch_size(hook, _whole_number("batch_size", self.batch_size))
-        max_emails = _whole_number("max_emails", self.max_emails)
-        max_dropped = read_limit("max_dropped", self.max_dropped)
-        values = read_column(self.source, self.email_column, self.source_format, self.encoding)
-        with AddressList(self._kill_switch.watch(values), max_emails) as emails:
-            emails.check_dropped(max_dropped)
+        batch_size = batch_size_of(hook, read_whole_number("batch_size", self.batch_size, least=1))
+        with open_list_to_buy(self.buy_options(names.stem), self._kill_switch, records, clock=self._clock) as found:
             submission = Submission(
-                hook, emails, batch_size, names, records, kill_switch=self._kill_switch, clock=self._clock
+                hook, found.rest, batch_size, names, records, kill_switch=self._kill_switch, clock=self._clock
             )
             self.log.info(
-                "Read %d values: %d addresses, %d no addresses, the rest duplicates; %d batches, %d of them "
+                "Read %d values: %d addresses, of which %d are to buy; %d values dropped; %d batches, %d of them "
                 "submitted by an earlier try",
-                emails.read,
-                emails.unique,
-                emails.dropped,
+                found.emails.read,
+                found.emails.unique,
+                found.rest.unique,
+                found.emails.dropped,
                 submission.batches,
                 submission.resumed,
             )
@@ -180,17 +156,24 @@ class EmailVerifySubmitOperator(BaseOperator):
             self._check_credits(submission)
             with self._cancelled_on_kill(submission):
                 batch_ids = submission.run(self.on_unknown_submission)
-                summary = {
-                    "read": emails.read,
-                    "dropped": emails.dropped,
-                    "dropped_by_reason": emails.dropped_by_reason,
-                    "cleaned": emails.cleaned,
-                    "unique": emails.unique,
-                    "submitted": emails.unique,
-                    "batches": submission.batches,
-                    "resumed": submission.resumed,
+                pushed = {
+                    "summary": found.summary
+                    | {
+                        "submitted": found.rest.unique,
+                        "batches": submission.batches,
+                        "resumed": submission.resumed,
+                    },
+                    "answers": found.answers or "",  # Airflow does not hand out an XCom that is None
                 }
-                patiently(partial(context["ti"].xcom_push, key="summary", value=summary), clock=self._clock)
+                if submission.resumed < submission.batches or not submission.batches:  # a cleared task counts nothing
+                    for name, number in {
+                        "bought": found.rest.unique,
+                        "known": found.screened.known,
+                        "prescreened": found.screened.prescreened,
+                    }.items():
+                        metrics.count(name, hook, number)
+                for key, value in pushed.items():
+                    patiently(partial(context["ti"].xcom_push, key=key, value=value), clock=self._clock)
         return batch_ids
 
     @contextmanager
@@ -211,8 +194,6 @@ class EmailVerifySubmitOperator(BaseOperator):
                 submission.record_cancelled()
 
     def _check_arguments(self) -> None:
-        if not isinstance(self.source, str) or not self.source.strip():
-            raise InvalidSourceError(f"The source is empty ({self.source!r}). Give a URI such as s3://bucket/list.csv.")
         if self.on_unknown_submission not in ("fail", "resubmit"):
             raise InvalidRequestError(
                 f"on_unknown_submission must be 'fail' or 'resubmit', got {self.on_unknown_submission!r}."
@@ -277,8 +258,8 @@ class EmailVerifySubmitOperator(BaseOperator):
             return
         if credits_left < submission.remaining:
             what = (
-                f"{submission.hook.client.name} has {credits_left:,g} credits, and {submission.remaining:,} addresses "
-                "are still to be submitted."
+                f"{submission.hook.client.name} has {plain_number(credits_left)} credits, and "
+                f"{submission.remaining:,} addresses are still to be submitted."
             )
             raise InsufficientCreditsError(what).with_steps(
                 what,
@@ -286,25 +267,3 @@ class EmailVerifySubmitOperator(BaseOperator):
                 "1. Buy credits at the vendor. Or set check_credits=False to let the vendor decide.",
                 "2. Clear the task.",
             )
-
-
-def _batch_size(hook: EmailVerifyHook, asked: int | None) -> int:
-    limit = hook.max_batch_size
-    if asked and limit and asked > limit:
-        raise InvalidRequestError(
-            f"{hook.hook_name} takes {limit:,} addresses a batch, so batch_size cannot be {asked:,}."
-        )
-    return asked or limit or DEFAULT_BATCH_SIZE
-
-
-def _whole_number(name: str, value: Any) -> int | None:
-    """Return a whole number, which a template may have made a text."""
-    if value is None or str(value).strip() in ("", "None"):
-        return None
-    try:
-        number = int(str(value))
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise InvalidRequestError(f"{name} must be a whole number of at least 1, got {value!r}.")
-    return number

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
@@ -17,6 +18,7 @@ MOST_FINDINGS = 4096
 _MOST_EXACT = 2**53  # whole numbers above it are not exact as a float
 # Between two characters of a word, unless both are digits: 1-1 is not 11.
 _SEPARATORS = re.compile(r"(?<=[^\W_])[\s_./-]+(?=[^\W\d_])|(?<=[^\W\d_])[\s_./-]+(?=[^\W_])")
+_LONGEST_LIST = 1000
 _FLAG_WORDS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
 
 # The first flag that has this value explains the verdict.
@@ -114,7 +116,7 @@ class Findings:
         Return a finding.
 
         :param word: the vendor's word for the verdict, as it came.
-        :param reason: the vendor's word for the reason, as it came.
+        :param reason: the vendor's word for the reason, as it came; of a list the first that is known.
         :param said: flags of :data:`.schema.FLAGS`, as they came.
         """
         status = _word(word)
@@ -122,11 +124,14 @@ class Findings:
         verdict, implied = self._verdict(status) if status else (None, None)
         if verdict is None:
             return Finding(verdict=Verdict.UNKNOWN, reason=Reason.OTHER, vendor_status=status, known=False, **flags)
-        said_reason = _word(reason) or ""
-        told = self._reasons.get(loosen(said_reason)) if len(said_reason) <= self._longest_reason else None
+        told = next(filter(None, map(self._reason, _each(reason))), None)
         return Finding(
             verdict=verdict, reason=told or implied or _explain(verdict, flags), vendor_status=status, **flags
         )
+
+    def _reason(self, said: Any) -> Reason | None:
+        word = _word(said) or ""
+        return self._reasons.get(loosen(word)) if len(word) <= self._longest_reason else None
 
     def _verdict(self, status: str) -> tuple[Verdict | None, Reason | None]:
         """Return the verdict of a word, and its reason if the word is one."""
@@ -138,6 +143,16 @@ class Findings:
         if len(verdicts) == 1:
             return next(iter(verdicts)), None
         return self._words.get(alike, (None, None))
+
+
+def _each(reason: Any) -> Sequence[Any]:
+    """Return the reasons that a vendor gives: one, or a list of them, which CSV holds as the text of a JSON list."""
+    if isinstance(reason, str) and reason.startswith("["):
+        try:
+            reason = json.loads(reason)
+        except (ValueError, RecursionError):
+            return [word.strip(" '\"") for word in reason[:_LONGEST_LIST].strip("[]").split(",")]
+    return reason if isinstance(reason, list) else [reason]
 
 
 def _word(value: Any) -> str | None:
@@ -161,6 +176,15 @@ def _number(value: float) -> str:
 def _explain(verdict: Verdict, flags: Mapping[str, bool | None]) -> Reason:
     default = Reason.ACCEPTED if verdict is Verdict.DELIVERABLE else Reason.OTHER
     return next((reason for name, value, reason in _EXPLANATIONS[verdict] if flags[name] is value), default)
+
+
+def reasons_by_word(words: Mapping[Reason, str]) -> dict[str, Reason]:
+    """
+    Return a vendor's words for reasons, as :class:`Findings` looks them up.
+
+    :param words: for each reason the words, :func:`loosen`, with blanks between them.
+    """
+    return {word: reason for reason, several in words.items() for word in several.split()}
 
 
 def check_status_map(status_map: Mapping[str, str]) -> dict[str, Verdict]:

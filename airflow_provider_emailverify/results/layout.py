@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from airflow_provider_emailverify.exceptions import (
@@ -15,12 +16,14 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.formats.csv_scan import CsvScan, scan_csv
 from airflow_provider_emailverify.formats.json_file import JsonDocument
+from airflow_provider_emailverify.formats.packed import unpacked
 from airflow_provider_emailverify.formats.text_file import first_byte
 from airflow_provider_emailverify.results.findings import Findings, Words, check_status_map
 from airflow_provider_emailverify.results.schema import Reason, Row
 from airflow_provider_emailverify.results.tables import Table, check_column_map
 
 JSON_TYPE = "application/json"
+CSV_TYPE = "text/csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,8 @@ class Layout:
     :param reasons: the vendor's words for reasons, :func:`.findings.loosen`.
     :param rows: the member of a JSON document that lists the rows; the document may also be the list itself.
     :param row_reader: makes the reader of a JSON row from the findings, for rows that are no flat objects.
+    :param must_have: a member that every row of JSON has; what begins with another row is no results.
+    :param is_nested: whether a JSON row holds objects, whose members count as columns called ``object.member``.
     """
 
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -89,6 +94,8 @@ class Layout:
     reasons: Mapping[str, Reason] = field(default_factory=dict)
     rows: str | None = None
     row_reader: Callable[[Findings], Callable[[dict[str, Any]], Row]] | None = None
+    must_have: str = ""
+    is_nested: bool = False
 
     def check(self, maps: Maps, vendor: str) -> None:
         """
@@ -131,10 +138,23 @@ class ResultReader:
 
         :raises EmailVerifyError: the file holds something else, such as an error or half an answer.
         """
+        with self._unpacked() as inner:
+            return inner.count_unpacked()
+
+    def count_unpacked(self) -> int:
+        """Do what :meth:`count` does with a file that is not packed."""
         if self._is_json():
             document = self._document()
-            deque(document.rows(self._layout.rows), maxlen=0)
-            return self._rows_of(document)
+            elements = document.rows(self._layout.rows)
+            first = next(elements, None)
+            deque(elements, maxlen=0)
+            rows = self._rows_of(document)
+            if rows and self._layout.must_have and not (isinstance(first, dict) and self._layout.must_have in first):
+                raise UnexpectedResponseError(
+                    f"{self._file.about}: expected rows with {self._layout.must_have!r}, found others. "
+                    f"{UnexpectedResponseError.advice}"
+                )
+            return rows
         counted = self._file.scan() if self._file.scan else None
         table = counted or scan_csv(self._file.content, self._file.about)
         if table.ends_short and not self._file.length_known:
@@ -150,6 +170,11 @@ class ResultReader:
         :param maps: what the user says of words and columns.
         :raises EmailVerifyError: the file holds something else, or its rows cannot be read.
         """
+        with self._unpacked() as inner:
+            yield from inner.rows_unpacked(maps)
+
+    def rows_unpacked(self, maps: Maps) -> Iterator[Row]:
+        """Do what :meth:`rows` does with a file that is not packed."""
         findings = Findings(self._layout.words, maps.status_map, self._layout.reasons)
         table = Table(self._file.about, self._layout.columns, findings, self._redact, maps.column_map)
         if not self._is_json():
@@ -161,12 +186,23 @@ class ResultReader:
             if self._layout.row_reader:
                 yield from map(self._layout.row_reader(findings), self._objects(elements))
             else:
-                yield from table.from_json(elements)
+                yield from table.from_json(map(_flat, elements) if self._layout.is_nested else elements)
         except UnreadableResultsError:
             deque(elements, maxlen=0)
             self._rows_of(document)
             raise
         self._rows_of(document)
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[ResultReader]:
+        with unpacked(self._file.content, self._file.about) as content:
+            if content is self._file.content:
+                yield self
+                return
+            media_type = JSON_TYPE if first_byte(content) in (b"{", b"[") else CSV_TYPE
+            # What is packed says by itself where it ends; what was counted on the way was the packed bytes.
+            file = replace(self._file, content=content, media_type=media_type, length_known=True, scan=None)
+            yield ResultReader(self._layout, file, self._redact, self._check)
 
     def _is_json(self) -> bool:
         starts_like_json = first_byte(self._file.content) in (b"{", b"[")
@@ -194,6 +230,19 @@ class ResultReader:
                 f"{UnexpectedResponseError.advice}"
             )
         return rows
+
+
+def _flat(row: Any) -> Any:
+    """Return a row whose members that are objects are taken apart."""
+    if not isinstance(row, dict):
+        return row
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            flat.update({f"{name}.{inner}": said for inner, said in value.items()})
+        else:
+            flat[name] = value
+    return flat
 
 
 def parse_options(kind: type[Any] | None, given: Mapping[str, Any], vendor: str) -> Any:

@@ -1,14 +1,41 @@
 """
-Headers and words that vendors are likely to use, for a vendor that documents none. A user can map others.
+Headers and words that several vendors use, or are likely to use where they document none. A user can map others.
 
 They are compared without case, spaces, underscores and hyphens.
 """
 
 from __future__ import annotations
 
-from airflow_provider_emailverify.results.findings import Words, loosen
+from airflow_provider_emailverify.results.findings import Words, loosen, reasons_by_word
 from airflow_provider_emailverify.results.schema import Reason, Verdict
 
+#: The words of the vendors that say just what we say.
+PLAIN_WORDS: Words = {
+    "deliverable": (Verdict.DELIVERABLE, None),
+    "undeliverable": (Verdict.UNDELIVERABLE, None),
+    "risky": (Verdict.RISKY, None),
+    "unknown": (Verdict.UNKNOWN, None),
+}
+#: Words that several vendors have beside others of their own.
+VALID_WORDS: Words = {
+    "valid": (Verdict.DELIVERABLE, None),
+    "invalid": (Verdict.UNDELIVERABLE, None),
+    "unknown": (Verdict.UNKNOWN, None),
+}
+#: The reasons of those whose words are plain. That deliverability is low only says that a verdict is risky, and leaves
+#: it to the flags.
+PLAIN_REASONS = reasons_by_word(
+    {
+        Reason.ACCEPTED: "acceptedemail",
+        Reason.REJECTED: "rejectedemail",
+        Reason.INVALID_SYNTAX: "invalidemail",
+        Reason.NO_MX: "invaliddomain dnserror",
+        Reason.LOW_QUALITY: "lowquality",
+        Reason.NO_CONNECT: "noconnect unavailablesmtp",
+        Reason.TIMEOUT: "timeout",
+        Reason.VENDOR_ERROR: "invalidsmtp unexpectederror",
+    }
+)
 #: Headers of each column, likeliest first. A header such as isValid is not among those of the verdict: whether false
 #: means undeliverable or unknown there, only a vendor's documentation can say.
 LIKELY_COLUMNS = {

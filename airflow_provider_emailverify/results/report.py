@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from html import escape
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-_BAR_WIDTH = 420
-_ROW_HEIGHT = 26
-_COLOURS = {"deliverable": "#2e8b57", "undeliverable": "#c0392b", "risky": "#d68910", "unknown": "#7f8c8d"}
-_REASON_COLOUR = "#4a6fa5"
+from airflow_provider_emailverify.limits import plain_number
+from airflow_provider_emailverify.results.page import (
+    bars,
+    heading,
+    page,
+    paragraph,
+    stacks,
+    table,
+    tiles,
+    whole,
+)
 
-# The policy lets the page load nothing, whatever a vendor's word manages to look like.
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
-h1 {{ font-size: 1.35rem; margin-bottom: .2rem; overflow-wrap: anywhere; }}
-h2 {{ font-size: 1.05rem; margin: 1.8rem 0 .5rem; }}
-svg {{ max-width: 100%; height: auto; display: block; }}
-svg text {{ font: 13px system-ui, sans-serif; fill: currentColor; }}
-table {{ border-collapse: collapse; }}
-td, th {{ padding: .15rem 1.5rem .15rem 0; text-align: left; font-weight: normal; overflow-wrap: anywhere; }}
-td {{ font-variant-numeric: tabular-nums; text-align: right; padding-right: 0; }}
-.warning {{ border-left: 4px solid #d68910; padding-left: .8rem; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
+# A folder may hold thousands of lists.
+_MOST_SOURCES = 100
+_DROPPED = {
+    "no_at_sign": "No address: without an @",
+    "too_long": "No address: too long",
+    "blank_inside": "No address: a blank inside",
+    "malformed": "No address: malformed",
+}
 
 
 def render_report(summary: Mapping[str, Any]) -> str:
@@ -54,21 +42,108 @@ def render_report(summary: Mapping[str, Any]) -> str:
         "Rows without an address": f"{summary['without_address']:,}",
         "Schema version": str(summary["schema_version"]),
     }
-    body = [
-        *(f'<p class="warning">{escape(warning)}</p>' for warning in _warnings(summary)),
-        _table(figures),
-        "<h2>Verdicts</h2>",
-        _bars(summary["verdicts"], received, _COLOURS),
-        "<h2>Reasons</h2>",
-        _bars(summary["reasons"], received, {}),
+    parts = [
+        *(paragraph(warning, "warning") for warning in _warnings(summary)),
+        *_verdicts(summary, received),
     ]
     if summary["unmapped"]:
-        body += [
-            "<h2>Words that are not known</h2>",
-            _table({word: f"{count:,}" for word, count in summary["unmapped"].items()}),
-        ]
-    title = f"{summary['vendor']}, {_batches(summary)}"
-    return _PAGE.format(title=escape(title), body="\n".join(body))
+        parts += [heading("Words that are not known"), bars(summary["unmapped"], received)]
+    return page(f"{summary['vendor']}, {_batches(summary)}", [*parts, heading("In numbers"), table(figures)])
+
+
+def render_list_report(summary: Mapping[str, Any]) -> str:
+    """
+    Return the page of a verified list.
+
+    :param summary: the figures of a merge.
+    """
+    missing, names = summary["missing"], [each["source"].rpartition("/")[2] for each in summary["sources"]]
+    warning = f"{missing:,} {'row has' if missing == 1 else 'rows have'} an address of which no results tell."
+    first = {
+        "rows": summary["rows"],
+        "addresses": summary["addresses"],
+        "bought": summary.get("bought"),
+        "paid": summary.get("price"),
+        "saved": summary.get("saved"),
+    }
+    parts = [
+        tiles({name: _figure(name, value) for name, value in first.items() if value is not None}),
+        *([paragraph(warning, "warning")] if missing else []),
+        *_verdicts(summary, sum(summary["verdicts"].values())),
+        *_purchase(summary),
+        *_vendors(summary),
+        *_sources(summary),
+        heading("In numbers"),
+        table(_numbers(summary)),
+    ]
+    return page(names[0] if len(names) == 1 else f"{len(names):,} lists", parts)
+
+
+def _verdicts(summary: Mapping[str, Any], total: int) -> Iterator[str]:
+    yield heading("Verdicts")
+    yield whole(summary["verdicts"])
+    yield heading("Reasons")
+    yield bars(summary["reasons"], sum(summary["reasons"].values()) if total else 0)
+
+
+def _purchase(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was bought, and what was not because it was known or could be told for nothing."""
+    if "bought" not in summary:
+        return
+    yield heading("Bought and saved")
+    yield whole(
+        {
+            "bought": summary["bought"],
+            "known from earlier": summary["known"],
+            "screened for free": summary["prescreened"],
+        }
+    )
+
+
+def _vendors(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield heading("Vendors")
+    yield stacks(summary["vendor_verdicts"])
+
+
+def _sources(summary: Mapping[str, Any]) -> Iterator[str]:
+    sources = summary["sources"]
+    if len(sources) < 2:
+        return
+    names = _names_in_common_folder([each["source"] for each in sources])
+    shown = dict(itertools.islice(zip(names, (each["verdicts"] for each in sources), strict=True), _MOST_SOURCES))
+    yield heading("Lists")
+    yield stacks(shown)
+    if (more := len(sources) - len(shown)) > 0:
+        yield paragraph(f"… and {more:,} more", "soft")
+
+
+def _numbers(summary: Mapping[str, Any]) -> dict[str, str]:
+    figures = {
+        "Rows": summary["rows"],
+        "Addresses": summary["addresses"],
+        "Duplicates": summary["duplicates"],
+        **{_DROPPED.get(reason, reason): count for reason, count in summary["dropped"].items()},
+        "Without an address": summary["no_address"],
+        "Without an answer": summary["missing"],
+        "Bought": summary.get("bought"),
+        "Batches": summary.get("batches"),
+        "Known from earlier": summary.get("known"),
+        "Screened for free": summary.get("prescreened"),
+        "Price": summary.get("price"),
+        "Saved": summary.get("saved"),
+    }
+    return {name: _figure(name.lower(), count) for name, count in figures.items() if count is not None}
+
+
+def _figure(name: str, value: float) -> str:
+    return f"{value:,.2f}" if name in ("paid", "price", "saved") else plain_number(value)
+
+
+def _names_in_common_folder(uris: list[str]) -> list[str]:
+    """Return what tells URIs apart: what stands behind their common folder."""
+    folders = [uri.split("/")[:-1] for uri in uris]
+    common = sum(1 for _ in itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False)))
+    return ["/".join(uri.split("/")[common:]) for uri in uris]
 
 
 def _batches(summary: Mapping[str, Any]) -> str:
@@ -83,28 +158,6 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
     if expected is not None and expected > received:
         warnings.append(f"{expected - received:,} of {expected:,} expected rows did not come.")
     if unmapped:
-        warnings.append(f"{unmapped:,} rows have a word that is not known; give its verdict in status_map.")
+        have = "1 row has" if unmapped == 1 else f"{unmapped:,} rows have"
+        warnings.append(f"{have} a word that is not known; give its verdict in status_map.")
     return warnings
-
-
-def _table(rows: Mapping[str, str]) -> str:
-    lines = [f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items()]
-    return f"<table>\n{''.join(lines)}\n</table>"
-
-
-def _bars(counts: Mapping[str, int], total: int, colours: Mapping[str, str]) -> str:
-    if not counts:
-        return "<p>None.</p>"
-    height = len(counts) * _ROW_HEIGHT
-    lines = [f'<svg viewBox="0 0 720 {height}" width="720" height="{height}" role="img">']
-    for number, (name, count) in enumerate(counts.items()):
-        share = count / total if total else 0.0
-        width = max(share * _BAR_WIDTH, 1.0 if count else 0.0)
-        top = number * _ROW_HEIGHT
-        lines += [
-            f'<text x="0" y="{top + 17}">{escape(name)}</text>',
-            f'<rect x="130" y="{top + 4}" width="{width:.1f}" height="18" rx="2" '
-            f'fill="{colours.get(name, _REASON_COLOUR)}"/>',
-            f'<text x="{138 + width:.1f}" y="{top + 17}">{count:,} ({share:.1%})</text>',
-        ]
-    return "\n".join([*lines, "</svg>"])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emailverify.sandbox.server import SandboxServer
 
+OPEN = "--i-know-others-can-reach-it"
 EXTRA = "The sandbox needs its extra: pip install 'airflow-provider-emailverify[sandbox]' ({} is missing)"
 
 
@@ -33,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(EXTRA.format(missing.name))
     parser = _parser(Readings.table())
     options = parser.parse_args(argv)
+    if not (options.is_open or _is_loopback(options.host)):
+        parser.error(f"{options.host} is not a loopback address. To serve other machines, add {OPEN}.")
     try:
         settings = Settings(
             ready_after=options.ready_after,
@@ -43,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         faults = [Fault.parse(text) for text in options.fault]
     except ValueError as wrong:
         parser.error(str(wrong))
-    server = SandboxServer(settings, host=options.host, port=options.port)
+    server = SandboxServer(settings, host=options.host.replace("localhost", "127.0.0.1"), port=options.port)
     for fault in faults:
         server.faults.switch_on(fault)
     try:
@@ -66,12 +69,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser(readings: dict[str, tuple[str, ...]]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_emailverify.sandbox",
-        description="Serve the published HTTP contracts of Proofy and Cliova on loopback: no account, no credits.",
+        description="Serve the published HTTP contracts of ten vendors on loopback: no account, no credits.",
         epilog="readings, the default first:\n"
         + "\n".join(f"  {name} = {' | '.join(values)}" for name, values in readings.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", type=_loopback, default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help=f"an address of this machine; with {OPEN} also one that others reach (default: %(default)s)",
+    )
+    parser.add_argument(
+        OPEN, action="store_true", dest="is_open", help="serve other machines too: containers, or a cluster"
+    )
     parser.add_argument("--port", type=_port, default=8025, help="0: any free one (default: %(default)s)")
     parser.add_argument(
         "--ready-after", type=float, default=5.0, metavar="SECONDS", help="time a batch takes (default: %(default)s)"
@@ -97,14 +107,11 @@ def _parser(readings: dict[str, tuple[str, ...]]) -> argparse.ArgumentParser:
     return parser
 
 
-def _loopback(host: str) -> str:
-    address = "127.0.0.1" if host == "localhost" else host
+def _is_loopback(host: str) -> bool:
     try:
-        if ipaddress.ip_address(address).is_loopback:
-            return address
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{host} is not a loopback address; the sandbox serves this machine only")
+        return False
 
 
 def _port(text: str) -> int:
@@ -115,11 +122,14 @@ def _port(text: str) -> int:
 
 
 def _welcome(server: SandboxServer) -> str:
-    connections = {"proofy": server.proofy_url, "cliova": server.cliova_url}
     lines = [f"Sandbox on {server.url}/ - nothing here reaches a vendor. Stop it with Ctrl-C.", ""]
-    for vendor, url in connections.items():
-        connection = json.dumps({"conn_type": vendor, "host": url, "password": "sandbox-key"})
-        lines.append(f"export AIRFLOW_CONN_{vendor.upper()}_DEFAULT='{connection}'")
+    is_local = _is_loopback(server.host)
+    if not is_local:
+        lines += ["Other machines reach it. Put the name by which they do into the connections.", ""]
+    for vendor, url in server.vendor_urls.items():
+        connection: dict[str, object] = {"conn_type": vendor, "host": url, "password": "sandbox-key"}
+        connection |= {} if is_local else {"extra": {"allow_http": True}}
+        lines.append(f"export AIRFLOW_CONN_{vendor.upper()}_DEFAULT='{json.dumps(connection)}'")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The application: both vendors' routes, the sandbox's own, and the gate before them."""
+"""The application: all vendors' routes, the sandbox's own, and the gate before them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from airflow_provider_emailverify.sandbox import cliova, control, proofy
+from airflow_provider_emailverify.sandbox import control, links, vendors
 from airflow_provider_emailverify.sandbox.faults import FaultBook
 from airflow_provider_emailverify.sandbox.gate import Gate
 from airflow_provider_emailverify.sandbox.ledger import Ledger
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
-VENDORS = (proofy.PROOFY, cliova.CLIOVA)
-
 
 def create_sandbox(settings: Settings | None = None, *, clock: Callable[[], float] = time.monotonic) -> Sandbox:
     """
@@ -35,7 +33,7 @@ def create_sandbox(settings: Settings | None = None, *, clock: Callable[[], floa
     """
     settings = settings or Settings()
     ledger = Ledger(credits_per_vendor=settings.credits, ready_after=settings.ready_after, clock=clock)
-    return Sandbox(settings, ledger, FaultBook())
+    return Sandbox(settings, ledger, FaultBook(), links.LinkBook(clock))
 
 
 def create_app(settings: Settings | None = None, *, sandbox: Sandbox | None = None) -> ASGIApp:
@@ -49,18 +47,22 @@ def create_app(settings: Settings | None = None, *, sandbox: Sandbox | None = No
     """
     sandbox = sandbox or create_sandbox(settings)
     app = FastAPI(title="E-mail verification sandbox", docs_url=None, redoc_url=None, redirect_slashes=False)
-    for module in (proofy, cliova, control):
+    modules = vendors.load()
+    known = [module.VENDOR for module in modules]
+    for module in (*modules, control):
         app.include_router(module.router(sandbox))
+    app.include_router(links.router(sandbox.links, lambda: {each.key for each in sandbox.ledger.requests()}))
 
     async def in_the_vendors_words(request: Request, problem: Exception) -> Response:
         status, message = 500, "Internal Server Error"
         if isinstance(problem, HTTPException):
             status, message = problem.status_code, problem.detail
-        for vendor in VENDORS:
-            if request.url.path.startswith(vendor.prefix):
-                return vendor.error(sandbox.settings.readings, status, message)
+        for vendor in known:
+            if request.url.path.startswith(f"{vendor.prefix}/"):
+                answer: Response = vendor.error(sandbox.settings.readings, status, message)
+                return answer
         return JSONResponse({"message": message}, status)
 
     app.add_exception_handler(HTTPException, in_the_vendors_words)
     app.add_middleware(GZipMiddleware, minimum_size=500)
-    return Gate(app, sandbox, VENDORS)
+    return Gate(app, sandbox, known)

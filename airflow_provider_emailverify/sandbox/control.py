@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 
+from airflow_provider_emailverify.sandbox import vendors
 from airflow_provider_emailverify.sandbox.faults import KINDS, OPERATIONS
 from airflow_provider_emailverify.sandbox.settings import Readings
 from airflow_provider_emailverify.sandbox.vendor import Sandbox
@@ -21,7 +22,7 @@ def router(sandbox: Sandbox) -> APIRouter:
         base = str(request.base_url).rstrip("/")
         return {
             "what": "A rehearsal of e-mail verification vendors' APIs: no vendor behind it, nothing to pay",
-            "hosts": {"proofy": f"{base}/proofy/v1", "cliova": f"{base}/cliova/v1"},
+            "hosts": {module.VENDOR.name: f"{base}{module.VENDOR.prefix}" for module in vendors.load()},
             "ledger": f"{base}/sandbox/ledger",
             "faults": f"{base}/sandbox/faults",
             "operations": OPERATIONS,

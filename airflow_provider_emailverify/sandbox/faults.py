@@ -7,10 +7,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_emailverify.sandbox.vendors import NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OPERATIONS = ("submit", "status", "download", "cancel", "credits", "single", "other")
+OPERATIONS = ("submit", "status", "download", "link", "find", "cancel", "credits", "single", "other")
 
 KINDS: dict[str, dict[str, object]] = {
     # Answers in the vendor's own shape.
@@ -54,7 +56,7 @@ class Fault:
     """
     Describe one thing that goes wrong.
 
-    :param vendor: ``proofy``, ``cliova`` or ``*``
+    :param vendor: one of :data:`.vendors.NAMES` or ``*``
     :param operation: one of :data:`OPERATIONS` or ``*``
     :param kind: one of :data:`KINDS`
     :param times: how many requests it hits; None: every one
@@ -77,7 +79,7 @@ class Fault:
 
         :raises ValueError: naming what isn't known
         """
-        _known("vendor", self.vendor, ("proofy", "cliova", "*"))
+        _known("vendor", self.vendor, (*NAMES, "*"))
         _known("operation", self.operation, (*OPERATIONS, "*"))
         _known("fault kind", self.kind, tuple(KINDS))
         for name, value in self.params.items():

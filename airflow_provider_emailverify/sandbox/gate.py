@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_emailverify.sandbox.ledger import RequestRecord
 from airflow_provider_emailverify.sandbox.playing import Exchange, play
-from airflow_provider_emailverify.sandbox.wire import read_body
+from airflow_provider_emailverify.sandbox.sent import SENT, Sent
+from airflow_provider_emailverify.sandbox.wire import read_body, replay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +33,14 @@ class Gate:
             return
         # Routes match the path as it travels: decoded, an id with "%2F" in it would be two segments.
         raw_path = scope["raw_path"].decode("ascii")
-        scope = {**scope, "path": raw_path}
-        call = self._identify(scope["method"], raw_path)
+        body = await read_body(receive)
+        sent = Sent.of(scope, body)
+        scope = {**scope, "path": raw_path, SENT: sent}
+        call = self._identify(scope["method"], raw_path, sent)
         if call is None:
-            await self.app(scope, receive, send)
+            await self.app(scope, replay(body, receive), send)
             return
-        exchange = Exchange(self.app, scope, receive, send, await read_body(receive), call, self.sandbox)
+        exchange = Exchange(self.app, scope, receive, send, body, call, self.sandbox)
         fault = self.sandbox.faults.take(call.vendor.name, call.operation, call.batch_id)
         over = self._over_the_limit(call, exchange.key)
         self.sandbox.ledger.record(
@@ -57,15 +60,15 @@ class Gate:
         else:
             await exchange.pass_on()
 
-    def _identify(self, method: str, raw_path: str) -> Call | None:
+    def _identify(self, method: str, raw_path: str, sent: Sent) -> Call | None:
         for vendor in self.vendors:
-            if call := vendor.identify(method, raw_path):
+            if call := vendor.identify(method, raw_path, sent):
                 return call
         return None
 
     def _over_the_limit(self, call: Call, key: str) -> bool:
         limit = self.sandbox.settings.requests_per_minute
-        if limit is None:
+        if limit is None or call.operation == "link":
             return False
         since = self.sandbox.ledger.clock() - 60
         earlier = self.sandbox.ledger.requests(call.vendor.name)

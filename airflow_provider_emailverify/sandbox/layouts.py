@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from airflow_provider_emailverify.sandbox.ledger import Batch
 from airflow_provider_emailverify.sandbox.verdicts import Finding, Verdict
 
 Column = Callable[[Finding], object]
@@ -75,6 +76,41 @@ CSV_LAYOUTS: dict[str, Layout] = {
         delimiter=";",
     ),
 }
+
+
+PLAIN_WORDS = {
+    Verdict.VALID: "deliverable",
+    Verdict.INVALID: "undeliverable",
+    Verdict.RISKY: "risky",
+    Verdict.UNKNOWN: "unknown",
+}
+"""The words of several vendors for what they conclude."""
+
+_PLAIN_REASONS = {
+    "accepted": "accepted_email",
+    "rejected": "rejected_email",
+    "disabled": "rejected_email",
+    "no_mx": "invalid_domain",
+    "syntax": "invalid_email",
+    "timeout": "timeout",
+    "role": "accepted_email",
+}
+
+
+def plain_reason(found: Finding) -> str:
+    """Return the reason that the same vendors give; risky addresses are of low deliverability."""
+    return _PLAIN_REASONS.get(found.reason, "low_deliverability")
+
+
+def rows_of(batch: Batch, layout: Layout) -> list[Mapping[str, object]]:
+    """Return a batch's rows: those that it was given, or what its addresses are examined to be."""
+    return list(batch.rows or as_rows(batch.findings, layout))
+
+
+def table_of(batch: Batch, layout: Layout) -> bytes:
+    """Return a batch's results as CSV: the bytes that it was given, or its rows."""
+    rows = rows_of(batch, layout)
+    return batch.content or as_csv(rows, list(rows[0]) if rows else list(layout.columns), layout.delimiter)
 
 
 def as_rows(findings: Iterable[Finding], layout: Layout) -> list[dict[str, object]]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from airflow_provider_emailverify.sandbox.vendors import NAMES
 from airflow_provider_emailverify.sandbox.verdicts import Finding, examine
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Ledger:
         """
         Put a batch into the books without charging anything.
 
-        :param vendor: ``proofy`` or ``cliova``
+        :param vendor: one of :data:`.vendors.NAMES`
         :param batch_id: any text, ``/`` and spaces included; a UUID by default
         :param ready_after: seconds; the sandbox's setting by default
         """
@@ -156,7 +157,7 @@ class Ledger:
 
     def batch(self, batch_id: str) -> Batch:
         """
-        Return a batch of either vendor.
+        Return a batch of any vendor.
 
         :raises KeyError: when there is none with this id
         """
@@ -243,7 +244,7 @@ class Ledger:
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for each in self.requests():
             counts[each.vendor][each.operation] += 1
-        vendors = sorted({*counts, *(each.vendor for each in self.batches()), "proofy", "cliova"})
+        vendors = sorted({*counts, *(each.vendor for each in self.batches()), *NAMES})
         return {
             vendor: {
                 "requests": dict(counts[vendor]),

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from airflow_provider_emailverify.sandbox import wire
 from airflow_provider_emailverify.sandbox.ledger import Phase
+from airflow_provider_emailverify.sandbox.sent import SENT
 from airflow_provider_emailverify.sandbox.vendor import FORCED_STATE
 
 if TYPE_CHECKING:
@@ -61,22 +61,18 @@ class Exchange:
     @property
     def key(self) -> str:
         """Return the key as the client sent it."""
-        return self._parameter(self.call.vendor.key_parameter) or ""
+        return self.call.vendor.key_of(self.scope[SENT])
 
     @property
     def address(self) -> str:
         """Return an address that the request is about, or a made-up one."""
         sent = re.search(rb"[\w.+-]+@[\w.-]+\w", self.body)
         batch = self.sandbox.ledger.find(self.call.vendor.name, self.call.batch_id or "")
-        if email := self._parameter("email"):
-            return email
+        if email := self.scope[SENT].query.get("email"):
+            return str(email)
         if sent:
             return sent[0].decode()
         return batch.addresses[0] if batch and batch.addresses else "somebody@example.com"
-
-    def _parameter(self, name: str) -> str | None:
-        values = parse_qs(self.scope["query_string"].decode("latin-1")).get(name)
-        return values[0] if values else None
 
 
 Player = Callable[[Exchange, dict[str, Any]], Awaitable[None]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 
+from airflow_provider_emailverify.sandbox import vendors
 from airflow_provider_emailverify.sandbox.app import create_app, create_sandbox
 from airflow_provider_emailverify.sandbox.settings import Settings
 from airflow_provider_emailverify.sandbox.wire import TransportProtocol
@@ -24,12 +25,12 @@ STOP_TIMEOUT = 5.0
 
 class SandboxServer:
     """
-    Serve a sandbox on loopback for as long as the ``with`` block lasts.
+    Serve a sandbox, on loopback by default, for as long as the ``with`` block lasts.
 
     ``ledger`` and ``faults`` are the running server's own and may be read and changed from any thread.
 
     :param settings: pace and readings
-    :param host: a loopback address
+    :param host: an address of this machine
     :param port: 0 for any free one
     :param clock: a monotonic clock in seconds, for tests that move time
     :param overrides: fields of :class:`.Settings` by name, in place of those of ``settings``
@@ -72,14 +73,19 @@ class SandboxServer:
         return f"http://{host}:{self.port}"
 
     @property
+    def vendor_urls(self) -> dict[str, str]:
+        """Return the base URL of each vendor."""
+        return {module.VENDOR.name: f"{self.url}{module.VENDOR.prefix}" for module in vendors.load()}
+
+    @property
     def proofy_url(self) -> str:
         """Return Proofy's base URL."""
-        return f"{self.url}/proofy/v1"
+        return self.vendor_urls["proofy"]
 
     @property
     def cliova_url(self) -> str:
         """Return Cliova's base URL."""
-        return f"{self.url}/cliova/v1"
+        return self.vendor_urls["cliova"]
 
     def start(self) -> Self:
         """

@@ -43,7 +43,7 @@ NO_MAIL_SUFFIX = ".invalid"
 
 
 class Verdict(StrEnum):
-    """What a vendor would conclude, in words that both vendors' tables translate."""
+    """What a vendor would conclude, in words that each vendor's table translates."""
 
     VALID = "valid"
     INVALID = "invalid"

@@ -90,6 +90,9 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         has to know from one poke to the next. A poke for a list ends after 20 s and the answers that are under way
         then, and the next one goes on where it stopped. Where nothing is kept, a poke asks for all batches, however
         long that takes. (templated)
+    :param cancel_on_kill: in deferrable mode, cancel the batches at the vendor when a person ends the wait, if the
+        vendor has such a call. From Airflow 3.3 on, which allows 30 s for it. Airflow does so when the task is cleared,
+        marked as failed, and marked as success too: what was paid for is thrown away in all three cases.
     :param timeout: seconds, or a timedelta, after which the wait is given up, without retries, in every mode.
     """
 
@@ -108,6 +111,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         max_outage: timedelta | float | str | None = 3600.0,
         poke_interval: timedelta | float = 120.0,
         ledger: str | None = None,
+        cancel_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
@@ -117,6 +121,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         self.deferrable = deferrable
         self.max_outage = max_outage
         self.ledger = ledger
+        self.cancel_on_kill = cancel_on_kill
         self._hook: EmailVerifyHook | None = None
         self._wait: BatchWait | BatchesWait | None = None
         self._notes: WaitNotes | None = None
@@ -247,6 +252,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
                 poll_interval=self.poke_interval,
                 max_outage=max_outage,
                 started=wait.started_at,
+                cancel_on_kill=self.cancel_on_kill,
                 **waited_for,
             ),
             method_name="execute_complete",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,8 +15,9 @@ from airflow_provider_emailverify.exceptions import (
     InvalidRequestError,
 )
 from airflow_provider_emailverify.formats.csv_scan import CsvScanner
+from airflow_provider_emailverify.formats.packed import GZIP_TYPE, ZIP_TYPE, packed_type
 from airflow_provider_emailverify.http.client import WORTH_REPEATING
-from airflow_provider_emailverify.results.layout import VendorFile
+from airflow_provider_emailverify.results.layout import CSV_TYPE, JSON_TYPE, VendorFile
 from airflow_provider_emailverify.results.schema import utc_text
 
 if TYPE_CHECKING:
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CSV_TYPE = "text/csv"
-_EXTENSIONS = {"application/json": "json", CSV_TYPE: "csv"}
+_EXTENSIONS = {JSON_TYPE: "json", CSV_TYPE: "csv", ZIP_TYPE: "zip", GZIP_TYPE: "gz"}
 
 
 def fetch(
@@ -49,9 +50,13 @@ def fetch(
     """
     fetched_at = utc_text(time.time())
     with hook.download_results(batch_id, options) as download:
-        spool = open_spool(download.media_type)
-        scanner = CsvScanner(hook.about(batch_id)) if counts and download.media_type == CSV_TYPE else None
-        for chunk in download.body:
+        chunks = iter(download.body)
+        first = next(chunks, b"")
+        # Whether results are packed is the vendor's choice, and says itself by the first bytes.
+        media_type = packed_type(first) or download.media_type
+        spool = open_spool(media_type)
+        scanner = CsvScanner(hook.about(batch_id)) if counts and media_type == CSV_TYPE else None
+        for chunk in itertools.chain([first], chunks):
             spool.write(chunk)
             if scanner:
                 scanner.feed(chunk)
@@ -60,7 +65,7 @@ def fetch(
         batch_id=batch_id,
         about=hook.about(batch_id),
         content=spool.rewound(),
-        media_type=download.media_type,
+        media_type=media_type,
         length_known=download.body.is_measured,
         expected_rows=download.expected_rows,
         fetched_at=fetched_at,

@@ -14,6 +14,8 @@ from airflow_provider_emailverify.storage.listing import fixed_folder, location,
 
 #: What stands between a list's name and its end.
 MARK = "verified"
+#: How the name of the page with the figures ends.
+REPORT = "report.html"
 _OUTPUTS = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet", "lines": "csv", "excel": "csv"}
 
 
@@ -23,6 +25,7 @@ class MergedPaths:
     The names of what a merge writes.
 
     :param named: what the user named as sources: URIs, folders, patterns.
+    :param are_several: there may be several lists, however many there are today.
     :param destination: a file, or a folder.
     :param how: how the sources are read.
     :param output_format: the format; None for that of each list.
@@ -30,15 +33,11 @@ class MergedPaths:
     """
 
     named: Sequence[str]
+    are_several: bool
     destination: Destination
     how: ListFormat
     output_format: str | None
     is_split: bool
-
-    @property
-    def are_several(self) -> bool:
-        """Whether there may be several lists, however many there are today."""
-        return len(self.named) > 1 or any("*" in uri or uri.endswith("/") for uri in self.named)
 
     def format_of(self, source: str) -> str:
         """
@@ -85,6 +84,18 @@ class MergedPaths:
             return self.of(source)
         _, ending = self._parts_of(source.rpartition("/")[2], source)
         return self.of(source).file(f"{verdict}{ending}")
+
+    def report(self, source: str) -> Destination:
+        """
+        Return where the page with the figures goes.
+
+        :param source: the list, or the first of several.
+        """
+        if self.are_several:
+            return self.destination.file(f"{MARK}.{REPORT}")
+        folder, _, name = self.of(source).uri.rstrip("/").rpartition("/")
+        stem = name if self.is_split else PurePosixPath(name).stem
+        return Destination(f"{folder}/{stem}.{REPORT}")
 
     def refuse_overlaps(self, sources: Sequence[str], results: Sequence[str]) -> None:
         """

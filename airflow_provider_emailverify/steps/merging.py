@@ -9,24 +9,27 @@ from typing import Any
 
 from airflow_provider_emailverify.exceptions import InvalidSourceError, StorageError
 from airflow_provider_emailverify.lists.added_columns import AddedColumns, check_columns
+from airflow_provider_emailverify.lists.addresses import are_plain
 from airflow_provider_emailverify.lists.answer_table import AnswerTable
-from airflow_provider_emailverify.lists.cleaning import Cleaner
+from airflow_provider_emailverify.lists.cleaning import Cleaner, Cleaning
 from airflow_provider_emailverify.lists.columns import wanted_columns
 from airflow_provider_emailverify.lists.list_writer import ListWriter
-from airflow_provider_emailverify.lists.reader import ListFormat, is_list_name, open_list
+from airflow_provider_emailverify.lists.reader import ListFormat, open_list
 from airflow_provider_emailverify.lists.writers import open_writer
 from airflow_provider_emailverify.results.answers import Answers
 from airflow_provider_emailverify.results.read_back import is_result_name, read_answers
+from airflow_provider_emailverify.results.report import render_list_report
 from airflow_provider_emailverify.results.schema import Reason, Verdict
 from airflow_provider_emailverify.results.writers import check_format
-from airflow_provider_emailverify.steps.merge_figures import FIGURES, MergeFigures
+from airflow_provider_emailverify.steps.arguments import read_texts
+from airflow_provider_emailverify.steps.merge_figures import FIGURES, MergeFigures, bought
 from airflow_provider_emailverify.steps.merged_paths import MergedPaths
+from airflow_provider_emailverify.steps.several import OtherAddresses
+from airflow_provider_emailverify.steps.sources import SourceFiles
 from airflow_provider_emailverify.storage.destination import Destination
 from airflow_provider_emailverify.storage.listing import StoredFile, list_files
-from airflow_provider_emailverify.storage.publishing import publish_together
+from airflow_provider_emailverify.storage.publishing import publish, publish_together
 from airflow_provider_emailverify.storage.spool import Spool, spool_for
-
-_BLANKS = bytes([*range(33), 127])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,10 @@ class MergeOptions:
     :param split_by_verdict: write a file for each verdict.
     :param output_format: the format; None for that of each list.
     :param replace_columns: put columns that a list has already from an earlier merge in their own place.
+    :param cleaning: how addresses are taken out of cells.
+    :param several: which verdict a cell of several addresses gets: ``first`` or ``worst``.
+    :param submitted: the summary of the submission; None if there is none.
+    :param report: publish a page with the figures too.
     """
 
     how: ListFormat = field(default_factory=ListFormat)
@@ -50,6 +57,10 @@ class MergeOptions:
     split_by_verdict: bool = False
     output_format: str | None = None
     replace_columns: bool = False
+    cleaning: Cleaning = field(default_factory=Cleaning)
+    several: str = "first"
+    submitted: Any = None
+    report: bool = False
 
 
 @dataclass(slots=True)
@@ -88,13 +99,14 @@ class Merged:
 
 @dataclass(slots=True)
 class _Source:
-    """One list, between its two readings: which version it is, and what the first one found."""
+    """One list: which version it is, and what was found in it."""
 
     file: StoredFile
     rows: int = 0
     names: list[str] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     types: dict[str, set[type]] | None = None
+    verdicts: dict[str, int] = field(default_factory=dict)
 
 
 def merge(source: str | Sequence[str], results: Any, destination: Destination, options: MergeOptions) -> Merged:
@@ -108,6 +120,7 @@ def merge(source: str | Sequence[str], results: Any, destination: Destination, o
     :param destination: a file, or a folder.
     :param options: what is wanted.
     :raises InvalidSourceError: a list is not what it should be, or has the columns already.
+    :raises SourceChangedError: they are not the files that were submitted.
     :raises InvalidDestinationError: the destination is a source, or one file for several.
     :raises UnreadableResultsError: a file is not one of results.
     :raises StorageError: a storage refused something, or a list changed meanwhile.
@@ -115,24 +128,29 @@ def merge(source: str | Sequence[str], results: Any, destination: Destination, o
     columns = check_columns(options.columns)
     if options.output_format:
         check_format(options.output_format)
-    sources = [_Source(file) for file in list_files(source, is_list_name)]
-    named = [source] if isinstance(source, str) else [*source]
-    if not sources:
-        raise InvalidSourceError(f"There is no list at {', '.join(named)}. Check the folder or the pattern.")
+    found = SourceFiles.find(source, options.how)
+    if options.submitted is not None:
+        found.check_plan(options.submitted)
+    sources = [_Source(file) for file in found.files]
     paths = MergedPaths(
-        named=named,
+        named=found.named,
+        are_several=found.may_be_several,
         destination=destination,
         how=options.how,
         output_format=options.output_format,
         is_split=options.split_by_verdict,
     )
     paths.check()
-    flat = _flat(results)
+    flat = _flat(read_texts("results", results))
     paths.refuse_overlaps([each.file.uri for each in sources], flat)
     result_files = list_files(flat, is_result_name) if flat else []
     answers = Answers(list(dict.fromkeys([*columns, *FIGURES])), {"verdict": Verdict.UNKNOWN, "reason": Reason.MISSING})
     width = len(wanted_columns(options.how.email_column) or [""])
-    with AnswerTable(answers, width) as table, ExitStack() as spools:
+    # For each column of addresses there is one for further addresses in its cells.
+    with (
+        AnswerTable(answers, 2 * width, distinguish_case=options.cleaning.distinguish_case) as table,
+        ExitStack() as spools,
+    ):
         work = _Merge(table, answers, paths, options, spools)
         for each in sources:
             work.expect(each)
@@ -141,8 +159,7 @@ def merge(source: str | Sequence[str], results: Any, destination: Destination, o
             work.learn(result.uri)
         for each in sources:
             work.write(each)
-        if list_files([each.file.uri for each in sources], is_list_name) != [each.file for each in sources]:
-            raise _changed("A source")
+        found.check_unchanged()
         return work.publish(sources)
 
 
@@ -151,12 +168,6 @@ def _flat(paths: Any) -> list[str]:
     if isinstance(paths, str):
         return [paths] if paths else []
     return [uri for each in (paths.values() if isinstance(paths, Mapping) else paths or []) for uri in _flat(each)]
-
-
-def _are_clean(addresses: Sequence[str | None]) -> bool:
-    """Tell whether there is certainly nothing to clean, in less time than that would take."""
-    text = "".join(filter(None, addresses))
-    return text.isascii() and len(text) == len(text.encode().translate(None, _BLANKS))
 
 
 def _changed(what: str) -> StorageError:
@@ -180,7 +191,10 @@ class _Merge:
         self._spools = spools
         self._wanted = wanted_columns(options.how.email_column) or [""]
         self._files: list[MergedFile] = []
-        self._figures = MergeFigures(answers)
+        self._figures = MergeFigures(answers, Cleaner(clean=options.cleaning.clean))
+        self._others = [OtherAddresses(table, len(self._wanted) + column) for column in range(len(self._wanted))]
+        self._expected = 0
+        self._written = 0
 
     def expect(self, source: _Source) -> None:
         """Read a list for the first time: which addresses it has."""
@@ -188,9 +202,13 @@ class _Merge:
             if self._paths.format_of(source.file.uri) == "parquet":
                 file.note_types()
             for cells in file.cells():
-                source.rows += len(cells[0])
                 for column, values in enumerate(cells):
-                    self._table.expect(self._figures.numbered(values), column)
+                    addresses, more = self._figures.numbered(values)
+                    self._table.expect(addresses, column)
+                    if more:
+                        self._others[column].expect(self._expected, more)
+                source.rows += len(cells[0])
+                self._expected += len(cells[0])
             source.names, source.places, source.types = file.names, file.places, file.types
         self._name_columns(source)
         there = [name for name in self._added.names if name in source.names]
@@ -202,11 +220,16 @@ class _Merge:
 
     def learn(self, uri: str) -> None:
         """Read a file of results."""
-        cleaner = Cleaner()
+        cleaner = Cleaner(clean=self._options.cleaning.clean)
         self._figures.result_files += 1
         for addresses, numbers in read_answers(uri, self._answers, wanted_columns(self._options.how.email_column)):
             # In a merged list they stand as the user wrote them.
-            clean = addresses if _are_clean(addresses) else cleaner.cells([address or "" for address in addresses])
+            clean: Sequence[str | None] = addresses
+            if not are_plain([address for address in addresses if address]):
+                cells = cleaner.cells([address or "" for address in addresses])
+                clean = cells.first
+                for number, _ in cells.more:  # of which of them it tells is not known
+                    cells.first[number] = None
             self._figures.results += len(numbers)
             self._figures.strangers += self._table.learn(clean, numbers)
 
@@ -215,7 +238,7 @@ class _Merge:
         uri = source.file.uri
         self._name_columns(source)
         replaced = {name: source.names.index(name) for name in self._added.names if name in source.names}
-        rows = 0
+        rows, before = 0, self._figures.verdicts()
         with open_list(uri, self._options.how) as file, ExitStack() as stack:
             file.names, file.places, file.types = source.names, source.places, source.types
             writers: list[tuple[MergedFile, ListWriter, frozenset[str] | None]] = []
@@ -230,13 +253,21 @@ class _Merge:
                 numbers = [self._table.read(count, column) for column in range(len(self._wanted))]
                 if count != len(numbers[0]):
                     raise _changed(f"Source {uri}")
+                if self._options.several == "worst":
+                    numbers = [
+                        others.worst(self._written, found, self._answers)
+                        for others, found in zip(self._others, numbers, strict=True)
+                    ]
                 rows += count
+                self._written += count
                 self._write_block(block, numbers, writers)
             for _, writer, _ in writers:
                 writer.close()
                 self._figures.too_long += writer.too_long
         if rows != source.rows:
             raise _changed(f"Source {uri}")
+        after = self._figures.verdicts()
+        source.verdicts = {verdict.value: after[verdict] - before[verdict] for verdict in Verdict}
 
     def publish(self, sources: Sequence[_Source]) -> Merged:
         """Publish what was written, and return where and what it is."""
@@ -250,16 +281,27 @@ class _Merge:
         ]
         summary = self._figures.summary(self._table.addresses) | {
             "rows_written": sum(file.rows for file in files),
-            "sources": [{"source": each.file.uri, "rows": each.rows} for each in sources],
+            "sources": [{"source": each.file.uri, "rows": each.rows, "verdicts": each.verdicts} for each in sources],
             "paths": paths if self._paths.are_several else paths[0],
+            **bought(self._options.submitted),
         }
+        pages = [self._report(summary)] if self._options.report else []
         if self._options.split_by_verdict:
             # A folder for each list, which is filled as a whole.
             for uri, some in by_source.items():
                 publish_together([(file.spool, file.destination) for file in some], self._paths.of(uri), summary)
+            for page in pages:
+                publish(*page)
         else:
-            publish_together([(file.spool, file.destination) for file in files])
+            publish_together([*((file.spool, file.destination) for file in files), *pages])
         return Merged(summary["paths"], summary, files)
+
+    def _report(self, summary: dict[str, Any]) -> tuple[Spool, Destination]:
+        destination = self._paths.report(summary["sources"][0]["source"])
+        summary["report"] = destination.uri
+        page = self._spools.enter_context(spool_for(destination, "report", "text/html"))
+        page.write(render_list_report(summary).encode())
+        return page, destination
 
     def _name_columns(self, source: _Source) -> None:
         # An empty list of JSON lines has no names.

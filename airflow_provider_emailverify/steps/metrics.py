@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 
 
-def count(name: str, hook: EmailVerifyHook) -> None:
+def count(name: str, hook: EmailVerifyHook, number: int = 1) -> None:
     """
-    Count one event.
+    Count events.
 
-    :param name: ``polls``, ``throttled`` or ``outages``.
-    :param hook: whose event it is.
+    :param name: ``polls``, ``throttled`` or ``outages``; of addresses ``bought``, ``known`` or ``prescreened``.
+    :param hook: whose they are.
+    :param number: how many.
     """
     tags = {"vendor": hook.conn_type, "conn_id": hook.conn_id}
-    Stats.incr(f"emailverify.{name}", tags=tags)
-    Stats.incr(_by_name(name, tags))
+    Stats.incr(f"emailverify.{name}", number, tags=tags)
+    Stats.incr(_by_name(name, tags), number)
 
 
 def gauge(name: str, value: float, hook: EmailVerifyHook) -> None:

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from airflow_provider_emailverify.steps.state import Records
 
 PLAN = "emailverify_plan"
+ANSWERS = "emailverify_answers"
 _AHEAD_SECONDS = 600.0
 # A record that is missed may be there a moment later, when what is in the way of the API has gone.
 _LOOK_AGAIN_AFTER = (1.0, 4.0)
@@ -123,6 +124,19 @@ class PurchaseRecords:
         """How many batches an earlier try planned."""
         batches: Any = self._plan.get("batches")
         return int(batches) if is_count(batches) else 0
+
+    @property
+    def answers(self) -> Any:
+        """What an earlier try wrote about the answers that cost nothing: ``uri`` and ``sha256``; None if nothing."""
+        return self.records.get(ANSWERS)
+
+    def note_answers(self, answers: dict[str, str]) -> None:
+        """
+        Write down which answers cost nothing, before anything is bought.
+
+        :param answers: ``uri`` and ``sha256`` of the file.
+        """
+        self.records.set(ANSWERS, answers)
 
     def changed(self, plan: Plan) -> list[str]:
         """

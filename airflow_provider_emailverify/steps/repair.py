@@ -47,8 +47,8 @@ class Repair:
 
         :param number: the batch.
         """
-        size = self._plan.size_of(number)
-        return f"{self._hook.client.name}, batch {number} of {self._plan.batches} ({size:,} addresses)"
+        size = _addresses(self._plan.size_of(number))
+        return f"{self._hook.client.name}, batch {number} of {self._plan.batches} ({size})"
 
     def in_doubt(self, number: int, why: str) -> SubmissionUnknownError:
         """
@@ -60,10 +60,11 @@ class Repair:
         size = self._plan.size_of(number)
         what = f"{self.describe(number)}: nobody knows whether it was accepted."
         return SubmissionUnknownError(what).with_steps(
-            what,
+            "Nobody knows whether this batch was accepted:",
+            self.describe(number),
             f"{why.rstrip('.')}.",
-            f"{self._hook.hook_name} may have accepted it and charged up to {size:,} credits.",
-            f"1. Look for it in the vendor's dashboard, by its name or its {size:,} addresses. Its name is",
+            f"{self._hook.hook_name} may have accepted it and charged up to {size:,} credit{'s' * (size != 1)}.",
+            f"1. Look for it in the vendor's dashboard, by its name or its {_addresses(size)}. Its name is",
             f"   {self._names[number]}",
             *self._write(
                 f"If it is there, set {self._records.where(number)}",
@@ -86,7 +87,7 @@ class Repair:
             "Either they ended before they began, or their records are gone."
             if self._records.records.is_kept
             else "Airflow before 3.3 keeps none. The argument ledger='s3://…/' does.",
-            f"What they may have bought is up to {self._plan.emails:,} addresses.",
+            f"What they may have bought is up to {_addresses(self._plan.emails)}.",
             "1. Look for batches of this run in the vendor's dashboard. Their names begin with",
             f"   {self._names.stem}",
             *self._write(
@@ -176,3 +177,7 @@ class Repair:
             f"{first + 1}. {_CLEAR}",
             *([f"Or set {resubmit}, clear the task, and risk paying twice."] if may_resubmit else []),
         ]
+
+
+def _addresses(count: int) -> str:
+    return "1 address" if count == 1 else f"{count:,} addresses"

@@ -87,7 +87,7 @@ class TaskState:
     :param clock: the time.
     """
 
-    how_to_write = 'Airflow\'s REST API does it: PUT …/state-store/<key> with {"value": …, "expires_at": null}.'
+    how_to_write = 'Airflow\'s REST API does it: PUT …/state-store/<key> {"value": …, "expires_at": null}'
 
     def __init__(self, store: StateStore | None, *, clock: Clock = time) -> None:
         self.is_kept = store is not None

@@ -24,7 +24,7 @@ from airflow_provider_emailverify.steps.repair import Repair
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.http.policy import Clock
-    from airflow_provider_emailverify.lists.cleaning import AddressList
+    from airflow_provider_emailverify.lists.address_file import AddressFile
     from airflow_provider_emailverify.steps.names import BatchNames
 
 # The turn is acquired before a batch is written down, and attempts are repeated by who writes it down.
@@ -42,7 +42,7 @@ class Submission:
     Submit a list in batches, each once over all tries of a task.
 
     :param hook: the vendor's.
-    :param emails: the list.
+    :param emails: the addresses to buy.
     :param batch_size: addresses in a batch.
     :param names: how the batches are called.
     :param records: what earlier tries have written down.
@@ -54,7 +54,7 @@ class Submission:
     def __init__(
         self,
         hook: EmailVerifyHook,
-        emails: AddressList,
+        emails: AddressFile,
         batch_size: int,
         names: BatchNames,
         records: PurchaseRecords,

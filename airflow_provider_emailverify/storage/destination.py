@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 # s3fs would read ahead by 50 MiB.
 _READ_BYTES = 4 * 1024 * 1024
 
+#: The folder of results beside a verified list. Folders and patterns of lists leave it out, for its name is hidden.
+RESULTS_FOLDER = "_results"
+
 
 class Destination:
     """
@@ -69,6 +72,14 @@ class Destination:
         :raises InvalidDestinationError: a file of that name cannot be there.
         """
         return Destination(self.uri + name) if self.is_folder else self
+
+    def beside(self, name: str) -> Destination:
+        """
+        Return a folder in the folder itself, or beside the file.
+
+        :param name: the folder's name.
+        """
+        return Destination(f"{self.uri[: self.uri.rfind('/') + 1]}{name}/")
 
     def check(self) -> None:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_emailverify.batches import read_batch_ids
 from airflow_provider_emailverify.exceptions import EmailVerifyError
 from airflow_provider_emailverify.steps.arguments import read_optional_seconds, read_seconds
+from airflow_provider_emailverify.steps.cancelling import cancel_batches
 from airflow_provider_emailverify.steps.poller import poller_of
 from airflow_provider_emailverify.steps.waiting import BatchWait
 from airflow_provider_emailverify.steps.waiting_for_many import BatchesWait
@@ -32,6 +34,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
     :param unasked: of a list, so many batches, the first ones, were not asked for just before. They are due at once.
     :param others: what the whole list holds beside this part of it, for the progress that is logged.
     :param notes: what the sensor wants to find in the event of a list.
+    :param cancel_on_kill: cancel the batches at the vendor when a person ends the wait, where Airflow tells (3.3).
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         unasked: int = 0,
         others: dict[str, Any] | None = None,
         notes: dict[str, Any] | None = None,
+        cancel_on_kill: bool = False,
     ) -> None:
         # Airflow annotates nothing of it.
         super().__init__()  # type: ignore[no-untyped-call]
@@ -56,6 +60,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         self.unasked = unasked
         self.others = others
         self.notes = notes
+        self.cancel_on_kill = cancel_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and its arguments, primitives only."""
@@ -68,7 +73,15 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         }
         if isinstance(self.batch_id, list):  # a triggerer of an older version knows none of these
             arguments |= {"unasked": self.unasked, "others": self.others, "notes": self.notes}
+        if self.cancel_on_kill:
+            arguments["cancel_on_kill"] = True
         return "airflow_provider_emailverify.triggers.batch.EmailVerifyBatchTrigger", arguments
+
+    async def on_kill(self) -> None:
+        """Cancel the batches, if that was asked for. Airflow calls it when a person clears or marks the task."""
+        if self.cancel_on_kill:
+            batch_ids = [self.batch_id] if isinstance(self.batch_id, str) else self.batch_id
+            await asyncio.to_thread(cancel_batches, self.conn_id, batch_ids)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until there is something to say. Running twice at the same time does no harm: it only asks."""

@@ -45,14 +45,14 @@ WORDS = {
     "curl": "curl -o",
     "curl-fsync": "curl -o, then fsync",
     "sample": "Python sample of the vendor's page",
-    "loop": "bare loop with SHA-256",
+    "loop": "bare loop with SHA-256, fsync and rename",
     "operator": "EmailVerifyDownloadOperator to file://",
     "operator-s3": "EmailVerifyDownloadOperator to s3://",
     "curl-boto3": "curl -o, then boto3 upload_file",
 }
 PEER = {"file": "curl", "s3": "curl-boto3"}
 #: Quotes make a difference to the count of rows and to nothing else.
-QUOTED_CASES = ("curl", "operator")
+QUOTED_CASES = ("curl", "loop", "operator")
 MAX_SECONDS = 600
 STORE_TIMEOUT_SECONDS = 300
 

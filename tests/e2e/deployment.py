@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
+
+import sqlalchemy
 
 PACKAGE_ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
@@ -29,10 +30,25 @@ class Deployment:
     :param home: an empty folder.
     :param dags: DAG files by name.
     :param connections: values of ``AIRFLOW_CONN_…`` by connection id.
+    :param database: SQLAlchemy's URL; by default SQLite's.
+    :param triggerer: whether there is one.
+    :param log_level: of all that it logs.
     """
 
-    def __init__(self, home: Path, dags: dict[str, str], connections: dict[str, dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        dags: dict[str, str],
+        connections: dict[str, dict[str, Any]],
+        *,
+        database: str | None = None,
+        triggerer: bool = False,
+        log_level: str = "DEBUG",
+    ) -> None:
         self.home = home
+        self._engine = sqlalchemy.create_engine(database or f"sqlite:///{home}/airflow.db")
+        self._commands = [["api-server", "--workers", "1"], ["scheduler"], ["dag-processor"]]
+        self._commands += [["triggerer"]] if triggerer else []
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
         folder = home / "dags"
@@ -53,12 +69,12 @@ class Deployment:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{home}/airflow.db",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": log_level,
             "NO_PROXY": "127.0.0.1",
             "PYTHONPATH": str(PACKAGE_ROOT),
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
@@ -69,9 +85,9 @@ class Deployment:
         """Start, and return when DAGs can be triggered."""
         try:
             self._airflow("db", "migrate").wait(START_SECONDS)
-            for command in (["api-server", "--workers", "1"], ["scheduler"], ["dag-processor"]):
+            for command in self._commands:
                 self._processes.append(self._airflow(*command))
-            self._token = eventually(lambda: self._call("GET", "/auth/token", token="")["access_token"], START_SECONDS)
+            self._token = eventually(lambda: self.call("GET", "/auth/token", token="")["access_token"], START_SECONDS)
         except BaseException:
             self.__exit__()
             raise
@@ -83,11 +99,31 @@ class Deployment:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        self._engine.dispose()
+
+    def run_state(self, run_id: str) -> str:
+        """Return the state of a run."""
+        return str(self._rows("select state from dag_run where run_id = ?", run_id)[0][0])
+
+    def count_tasks(self, run_id: str) -> int:
+        """Return how many task instances a run has."""
+        return int(self._rows("select count(*) from task_instance where run_id = ?", run_id)[0][0])
+
+    def task_seconds(self) -> float:
+        """Return the processor seconds of the executor's processes so far, and of the tasks that they ran."""
+        scheduler = self._processes[1].pid
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                pid, fields = stat.parent.name, stat.read_text().rpartition(")")[2].split()
+                if os.getsid(int(pid)) == scheduler and int(pid) != scheduler:
+                    ticks += sum(map(int, fields[11:15]))  # its own, and of its children that have ended
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def trigger(self, dag_id: str) -> str:
         """Start a run of a DAG, and return its id."""
-        eventually(lambda: self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False}), START_SECONDS)
-        return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"])
+        eventually(lambda: self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False}), START_SECONDS)
+        return str(self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"])
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Clear a task when its run is over, as the button in the UI does."""
@@ -95,12 +131,12 @@ class Deployment:
             lambda: self._rows("select 1 from dag_run where run_id = ? and end_date not null", run_id), STEP_SECONDS
         )
         body = {"dag_run_id": run_id, "task_ids": [task_id], "dry_run": False, "only_failed": False}
-        self._call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
+        self.call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
 
     def kill_by_user(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Mark a running task as failed, as the button in the UI does."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
-        eventually(lambda: self._call("PATCH", path, {"new_state": "failed"}), STEP_SECONDS)  # SQLite may be locked
+        eventually(lambda: self.call("PATCH", path, {"new_state": "failed"}), STEP_SECONDS)  # SQLite may be locked
 
     def task(self, run_id: str, task_id: str) -> dict[str, Any]:
         """Return state, try number and process id of a task."""
@@ -121,20 +157,23 @@ class Deployment:
     def xcom(self, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return what a task pushed."""
         rows = self._rows("select value from xcom where run_id = ? and task_id = ? and key = ?", run_id, task_id, key)
-        return json.loads(json.loads(rows[0][0])) if isinstance(json.loads(rows[0][0]), str) else json.loads(rows[0][0])
+        value = rows[0][0]
+        for _ in range(2):  # SQLite keeps JSON as text, and Airflow a text of JSON
+            value = json.loads(value) if isinstance(value, str) else value
+        return value
 
     def states(self, run_id: str) -> dict[str, Any]:
         """Return the task state store of a run's tasks, by key."""
         rows = self._rows("select key, value from task_state_store where run_id = ?", run_id)
-        return {key: json.loads(value) for key, value in rows}
+        return {key: json.loads(value) if isinstance(value, str) else value for key, value in rows}
 
     def set_state(self, dag_id: str, run_id: str, task_id: str, key: str, value: Any) -> None:
         """Set one value of a task's state by the REST API; None deletes it."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/state-store/{key}"
         if value is None:
-            self._call("DELETE", path)
+            self.call("DELETE", path)
         else:
-            self._call("PUT", path, {"value": value, "expires_at": None})
+            self.call("PUT", path, {"value": value, "expires_at": None})
 
     def log(self, run_id: str) -> str:
         """Return all logs of a run's tasks."""
@@ -153,12 +192,15 @@ class Deployment:
             )
 
     def _rows(self, query: str, *values: str) -> list[Any]:
-        with contextlib.closing(
-            sqlite3.connect(f"file:{self.home}/airflow.db?mode=ro", uri=True, timeout=30)
-        ) as database:
-            return database.execute(query, values).fetchall()
+        names = [f"value{number}" for number in range(len(values))]
+        text = "".join(
+            part + (f":{name}" if name else "") for part, name in zip(query.split("?"), [*names, ""], strict=True)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.execute(sqlalchemy.text(text), dict(zip(names, values, strict=True))))
 
-    def _call(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
+        """Ask Airflow's REST API, and return its answer."""
         request = urllib.request.Request(
             self.url + path,
             method=method,

@@ -9,12 +9,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,6 +23,7 @@ import pytest
 import sqlalchemy
 
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from tests.e2e.postgresql import PostgreSQL
 
 pytest.importorskip("airflow.sdk", reason="the tables of Airflow 2 are others")
 
@@ -40,7 +38,6 @@ with DAG("many", schedule=None):
         batch_id=[f"b-{{number}}" for number in range({WAITS})]
     )
 """
-_NOBODY = 65534
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -134,7 +131,11 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple
         if request.param == "sqlite":
             database = f"sqlite:///{tmp_path}/airflow.db"
         else:
-            database = stack.enter_context(PostgreSQL()).url
+            pytest.importorskip("psycopg2")
+            try:
+                database = stack.enter_context(PostgreSQL()).url
+            except LookupError as error:
+                pytest.skip(str(error))
         airflow = stack.enter_context(Deployment(tmp_path / "airflow", database, vendor))
         airflow.run(str(Path(__file__).parent / "defer.py"), str(INTERVAL))
         yield airflow, vendor
@@ -142,43 +143,6 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple
 
 def _connection(vendor: str, url: str, **extra: object) -> str:
     return json.dumps({"conn_type": vendor, "host": url, "password": "a-key", "extra": extra})
-
-
-class PostgreSQL:
-    """A PostgreSQL server with an empty database, on loopback."""
-
-    def __init__(self) -> None:
-        found = shutil.which("pg_ctl") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")), None)
-        if found is None:
-            pytest.skip("there is no PostgreSQL server here")
-        self._bin = Path(found).resolve().parent
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
-        self.url = f"postgresql+psycopg2://airflow@127.0.0.1:{self._port}/postgres"
-
-    def __enter__(self) -> PostgreSQL:
-        pytest.importorskip("psycopg2")
-        # Not in pytest's folder: root's is closed to others, and the server refuses to run as root.
-        self._folder = Path(tempfile.mkdtemp(prefix="emailverify-postgresql-"))
-        if os.getuid() == 0:
-            os.chown(self._folder, _NOBODY, _NOBODY)
-        self._run("initdb", "-D", "data", "-U", "airflow", "-A", "trust", "-N")
-        options = f"-p {self._port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c max_connections=300"
-        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
-        shutil.rmtree(self._folder)
-
-    def _run(self, program: str, *arguments: str) -> None:
-        user = {"user": _NOBODY, "group": _NOBODY} if os.getuid() == 0 else {}
-        errors = self._folder / "errors"
-        with errors.open("w") as file:  # a pipe would be inherited by the server, and never end
-            done = subprocess.run(
-                [self._bin / program, *arguments], cwd=self._folder, stdout=file, stderr=file, check=False, **user
-            )
-        assert done.returncode == 0, errors.read_text()
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -1,11 +1,13 @@
-"""The wheel, installed where there is nothing else of ours, as a deployment would."""
+"""The wheel, installed where there is nothing else of ours, as a deployment would, on the oldest and newest Airflow."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,52 +15,107 @@ import pytest
 from airflow_provider_emailverify import __version__
 
 PROJECT = Path(__file__).resolve().parents[2]
+OLDEST_AND_NEWEST = ("2.11", "3.3")
+
+
+@dataclass
+class Installed:
+    """An environment into which only the wheel was installed, and a home for its Airflow."""
+
+    airflow: str
+    python: str
+    home: Path
+
+    def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run Python there, in a folder where nothing of the project lies."""
+        return subprocess.run(
+            [self.python, *map(str, words)],
+            cwd=self.home,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.home),
+                "AIRFLOW_HOME": str(self.home),
+                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def list(self, *words: str) -> list[dict[str, str]]:
+        """Run an ``airflow`` command, and return what it lists."""
+        done = self.run("-m", "airflow", *words, "--output", "json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout[done.stdout.index("[{") :])
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The ``airflow`` command of an environment into which only the wheel was installed."""
-    sys.path.insert(0, str(PROJECT / ".ci"))
-    try:
-        from environment import Environment
-    finally:
-        sys.path.remove(str(PROJECT / ".ci"))
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     build = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", build, str(folder)], cwd=PROJECT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module", params=OLDEST_AND_NEWEST)
+def installed(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The wheel with its sandbox, on one Airflow."""
+    sys.path.insert(0, str(PROJECT / ".ci"))
+    try:
+        from environment import Environment
+        from matrix import PINS
+    finally:
+        sys.path.remove(str(PROJECT / ".ci"))
+    folder = tmp_path_factory.mktemp("installed")
     environment = Environment(folder / "environment")
-    environment.install(str(wheel))
-    return [environment.python, "-m", "airflow"]
+    version = request.param
+    environment.install(f"{wheel}[sandbox]", f"apache-airflow=={version}.*", *PINS.get(version, ()))
+    home = folder / "home"
+    home.mkdir()
+    return Installed(version, environment.python, home)
 
 
-def ask(airflow: list[str], tmp_path: Path, *words: str) -> list[dict[str, str]]:
-    """Run an ``airflow`` command in a home and a folder of its own, and return what it lists."""
-    done = subprocess.run(
-        [*airflow, *words, "--output", "json"],
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "AIRFLOW_HOME": str(tmp_path),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout[done.stdout.index("[{") :])
+def test_it_runs_from_where_it_was_installed(installed: Installed) -> None:
+    code = "import airflow, airflow_provider_emailverify as ours; print(airflow.__version__, ours.__file__)"
+    version, path = installed.run("-c", code).stdout.split()[-2:]
+
+    assert version.startswith(f"{installed.airflow}.")
+    assert Path(path).is_relative_to(Path(installed.python).parents[1])
 
 
-def test_airflow_lists_the_provider(airflow: list[str], tmp_path: Path) -> None:
-    found = {each["package_name"]: each["version"] for each in ask(airflow, tmp_path, "providers", "list")}
+def test_airflow_lists_the_provider(installed: Installed) -> None:
+    found = {each["package_name"]: each["version"] for each in installed.list("providers", "list")}
 
     assert found["airflow-provider-emailverify"] == __version__
 
 
-def test_airflow_lists_a_hook_for_each_connection_type(airflow: list[str], tmp_path: Path) -> None:
-    found = {each["connection_type"]: each["class"] for each in ask(airflow, tmp_path, "providers", "hooks")}
+def test_airflow_lists_a_hook_for_each_connection_type(installed: Installed) -> None:
+    found = {each["connection_type"]: each["class"] for each in installed.list("providers", "hooks")}
 
     assert found["proofy"] == "airflow_provider_emailverify.hooks.proofy.ProofyHook"
     assert found["cliova"] == "airflow_provider_emailverify.hooks.cliova.CliovaHook"
+
+
+def test_its_command_line_is_quiet_there_too(installed: Installed) -> None:
+    version = installed.run("-m", "airflow_provider_emailverify", "version")
+    vendors = installed.run("-m", "airflow_provider_emailverify", "vendors")
+    check = installed.run("-m", "airflow_provider_emailverify", "check", "nowhere")
+
+    assert (version.returncode, version.stdout, version.stderr) == (0, f"{__version__}\n", "")
+    assert (vendors.returncode, vendors.stderr) == (0, "")
+    assert vendors.stdout.startswith("| vendor")
+    assert check.returncode == 1
+    assert len(check.stderr.splitlines()) == 1
+
+
+def test_the_whole_walk_runs_there(installed: Installed) -> None:
+    shutil.copytree(PROJECT / "dags_examples", installed.home / "dags_examples")
+
+    done = installed.run("dags_examples/demo.py")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for vendor in ("proofy", "cliova"):
+        assert (installed.home / ".demo" / vendor / "emails.verified.csv").is_file()

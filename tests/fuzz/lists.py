@@ -75,7 +75,8 @@ def _read(chance: Random, kind: str, content: bytes) -> None:
             addresses = [email for batch in emails.batches(chance.randrange(1, 9)) for email in batch]
             assert all(map(is_address, addresses))
             assert len(addresses) == emails.unique == len(set(addresses))
-            assert sum(emails.dropped_by_reason.values()) == emails.dropped <= emails.read - emails.unique
+            assert sum(emails.dropped_by_reason.values()) == emails.dropped <= emails.read
+            assert emails.unique <= emails.found
     except EmailVerifyError as error:
         inputs.check(error)
         raise

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_emailverify.get_provider_info import VENDORS
 from airflow_provider_emailverify.redaction import renderings
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from tests.conftest import AWKWARD_KEY
 
+OTHERS = [vendor for vendor in VENDORS if vendor not in ("proofy", "cliova")]
 ADDRESSES = ["jane.roe@example.com", "john+tag@example.com"]
 DAG = """
 from datetime import datetime
@@ -26,8 +28,8 @@ from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 # Not in the call: some consoles show the lines of the source.
 EMAILS = ADDRESSES
 
-with DAG("leaks", schedule=None, start_date=datetime(2024, 1, 1)):
-    for vendor in ("proofy", "cliova"):
+def tasks(vendors):
+    for vendor in vendors:
         ours = {"batch_id": "b-" + vendor, "conn_id": vendor + "_default"}
         for deferrable in (False, True):
             EmailVerifyBatchSensor(
@@ -46,6 +48,12 @@ with DAG("leaks", schedule=None, start_date=datetime(2024, 1, 1)):
             hook.submit_batch(EMAILS)
 
         submit(ours["conn_id"])
+
+# Every fault with two vendors that take the key in the URL, and some with all of them, which take it anywhere.
+for dag_id, vendors in (("leaks", ("proofy", "cliova")), ("leaks_of_others", VENDORS)):
+    with DAG(dag_id, schedule=None, start_date=datetime(2024, 1, 1)) as dag:
+        tasks(vendors)
+    globals()[dag_id] = dag
 """
 RUN = """
 import sys
@@ -53,12 +61,13 @@ sys.path.insert(0, {root!r})
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 import requests
 from tests.integration.conftest import _dag_bag
-dag = _dag_bag({folder!r}).dags["leaks"]
-for fault in {faults!r}:
-    requests.delete({url!r} + "/sandbox/faults")
-    for part in fault:
-        requests.post({url!r} + "/sandbox/faults", json=part).raise_for_status()
-    dag.test()
+dags = _dag_bag({folder!r}).dags
+for dag_id, faults in {faults!r}.items():
+    for fault in faults:
+        requests.delete({url!r} + "/sandbox/faults")
+        for part in fault:
+            requests.post({url!r} + "/sandbox/faults", json=part).raise_for_status()
+        dags[dag_id].test()
 """
 FAULTS = [
     [],
@@ -77,11 +86,13 @@ FAULTS = [
 
 @pytest.fixture(scope="module")
 def trace(sandbox_server: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Run the tasks of both vendors through every fault; return what is left of it, by place."""
+    """Run the tasks of the vendors through the faults; return what is left of it, by place."""
     home = tmp_path_factory.mktemp("home")
     (home / "dags").mkdir()
     (home / "dags/leaks.py").write_text(
-        DAG.replace("ADDRESSES", repr(ADDRESSES)).replace("/{{ params.out }}", str(home / "out"))
+        DAG.replace("ADDRESSES", repr(ADDRESSES))
+        .replace("VENDORS", repr(OTHERS))
+        .replace("/{{ params.out }}", str(home / "out"))
     )
     connections = {
         f"AIRFLOW_CONN_{vendor.upper()}_DEFAULT": json.dumps(
@@ -92,7 +103,7 @@ def trace(sandbox_server: SandboxServer, tmp_path_factory: pytest.TempPathFactor
                 "extra": {"max_attempts": 1, "timeout": 5, "requests_per_minute": 100_000},
             }
         )
-        for vendor, url in (("proofy", sandbox_server.proofy_url), ("cliova", sandbox_server.cliova_url))
+        for vendor, url in sandbox_server.vendor_urls.items()
     }
     environment = {
         **os.environ,
@@ -104,9 +115,14 @@ def trace(sandbox_server: SandboxServer, tmp_path_factory: pytest.TempPathFactor
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
     }
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
-    for vendor in ("proofy", "cliova"):
+    for vendor in VENDORS:
         sandbox_server.ledger.create_batch(vendor, ADDRESSES, batch_id=f"b-{vendor}", ready_after=0)
-    script = RUN.format(root=str(Path.cwd()), folder=str(home / "dags"), faults=FAULTS, url=sandbox_server.url)
+    script = RUN.format(
+        root=str(Path.cwd()),
+        folder=str(home / "dags"),
+        faults={"leaks": FAULTS, "leaks_of_others": FAULTS[:3]},
+        url=sandbox_server.url,
+    )
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     sandbox_server.faults.clear()
     assert done.returncode == 0, done.stderr[-3000:]
@@ -136,6 +152,8 @@ def test_the_runs_met_every_fault(trace: dict[str, str]) -> None:
     assert "/webhooks/email-validations/bulk-emails/b-cliova/status" in everything
     assert "Starting new HTTP connection" in everything, "urllib3 was not at DEBUG"
     assert "b-proofy" in trace["database"]
+    for vendor in OTHERS:
+        assert f"(connection '{vendor}_default'), batch 'b-{vendor}'" in everything
 
 
 @pytest.mark.parametrize("place", ["output", "logs", "database"])

@@ -33,8 +33,10 @@ ARROWS: dict[str, set[str]] = {
     "triggers": {"steps", "batches"},
     "sensors": {"triggers", "steps", "hooks", "http", "links", "task_errors", "batches"},
     "operators": {"steps", "hooks", "lists", "results", "storage", "http", "links", "task_errors", "batches"},
-    "task_groups": {"operators", "sensors"},
+    "task_groups": {"operators", "sensors", "results"},
     "sandbox": set(),
+    "commands": {"operators", "steps", "hooks", "get_provider_info"},
+    "__main__": {"commands", "sandbox"},
 }
 
 

@@ -41,6 +41,8 @@ def read(**fields: Any) -> ConnectionSettings:
         ({"host": "http://127.0.0.1:8025/proofy/v1"}, "http://127.0.0.1:8025/proofy/v1"),
         ({"host": "http://[::1]:8025/v1"}, "http://[::1]:8025/v1"),
         ({"host": "localhost", "port": 8025, "schema": "http"}, "http://localhost:8025"),
+        ({"host": "http://sandbox:8025/v1", "extra": {"allow_http": True}}, "http://sandbox:8025/v1"),
+        ({"host": "http://sandbox:8025/v1", "extra": {"allow_http": "true"}}, "http://sandbox:8025/v1"),
     ],
 )
 def test_host_replaces_the_base_url(fields: dict[str, Any], base_url: str) -> None:
@@ -72,6 +74,8 @@ def test_the_extras_are_read_as_numbers(extra: Any, options: dict[str, Any]) -> 
         ({"password": "a\nb"}, "its Password holds a control character"),
         ({"host": "http://gateway.example/v1"}, "its Host is http://gateway.example, .* use https://"),
         ({"host": "http://127.0.0.1.example/v1"}, "use https://"),
+        ({"host": "http://sandbox:8025/v1", "extra": {"allow_http": False}}, "use https://"),
+        ({"host": "http://sandbox:8025/v1", "extra": {"allow_http": "yes"}}, "'allow_http' is neither true nor false"),
         ({"host": "ftp://gateway.example"}, "its Host is no http"),
         ({"host": "https://"}, "its Host is no "),
         ({"host": "https://[::1"}, "its Host is no URL"),
@@ -85,7 +89,10 @@ def test_the_extras_are_read_as_numbers(extra: Any, options: dict[str, Any]) -> 
         ({"extra": {"timeout": 1e12}}, "'timeout' is not a number above 0, and 1,000,000 at most"),
         ({"extra": "not json"}, "its Extra is not JSON"),
         ({"extra": "[1]"}, "its Extra is not a JSON object"),
-        ({"extra": {"api_key": "s3cret"}}, "unknown field 'api_key'; allowed are max_attempts, requests_per_minute"),
+        (
+            {"extra": {"api_key": "s3cret"}},
+            "unknown field 'api_key'; allowed are allow_http, max_attempts, requests_per_minute",
+        ),
         ({"extra": {"timeout": 0}}, "'timeout' is not a number above 0"),
         ({"extra": {"timeout": "soon"}}, "'timeout' is not a number above 0"),
         ({"extra": {"timeout": True}}, "'timeout' is not a number above 0"),

@@ -41,3 +41,43 @@ def test_the_tree_at_the_top_of_the_module_is_the_tree_of_the_classes() -> None:
             drawn[match[2]] = (parents[depth - 1] if depth else "Exception", bool(match[3]))
 
     assert drawn == {error.__name__: (error.__bases__[0].__name__, error.permanent) for error in ALL}
+
+
+# --- lines, as they stand in Airflow's log page ---
+
+LONG = "s3://my_aws@some-bucket/lists/of/the/marketing/department/2026-11-26.csv"
+
+
+@pytest.mark.parametrize(
+    ("message", "lines"),
+    [
+        (
+            "Connection 'x': its Password is empty; put the key there.",
+            ["Connection 'x': its Password is empty; put the key there."],
+        ),
+        (
+            f"Source '{LONG}': it has no column 'Mail'. Set email_column.",
+            ["It has no column 'Mail'.", f"(Source '{LONG}')", "Set email_column."],
+        ),
+        (
+            f"Cannot list {LONG}: FileNotFoundError. Check the path.",
+            [f"Cannot list {LONG}:", "FileNotFoundError.", "Check the path."],
+        ),
+        ("", []),
+    ],
+)
+def test_a_long_message_is_broken_and_its_reason_stands_first(message: str, lines: list[str]) -> None:
+    assert list(EmailVerifyError(message).lines) == lines
+
+
+def test_a_long_step_goes_on_below_its_text() -> None:
+    error = EmailVerifyError("x").with_steps(
+        f"1. Look at {'this and ' * 12}that.", "   an-indented-name", "2. Clear the task."
+    )
+
+    assert error.lines == (
+        "1. Look at this and this and this and this and this and this and this and this and this",
+        "   and this and this and this and that.",
+        "   an-indented-name",
+        "2. Clear the task.",
+    )

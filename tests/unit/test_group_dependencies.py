@@ -74,17 +74,13 @@ LAST: dict[str, Callable[[Any, Any], object]] = {
 
 
 @pytest.mark.parametrize("form", FIRST)
-@pytest.mark.parametrize("several", [False, True], ids=["source", "sources"])
-def test_what_stands_before_it_stands_before_the_submission(form: str, several: bool) -> None:
+def test_what_stands_before_it_stands_before_the_submission(form: str) -> None:
     with DAG("d", schedule=None) as dag:
         (x,) = operators("x")
-        FIRST[form](x, walk(source=None, sources=["a.csv", "b.csv"]) if several else walk())
+        FIRST[form](x, walk())
 
     assert dag.get_task("walk.submit").upstream_task_ids == {"x"}
-    assert dag.get_task("walk.paths").upstream_task_ids == {
-        "walk.batch.download",
-        "walk.batches" if several else "walk.submit",
-    }
+    assert dag.get_task("walk.merge").upstream_task_ids == {"walk.download", "walk.submit"}
 
 
 @pytest.mark.parametrize("form", LAST)
@@ -93,8 +89,8 @@ def test_what_stands_after_it_stands_after_its_last_task(form: str) -> None:
         (x,) = operators("x")
         LAST[form](x, walk())
 
-    assert dag.get_task("x").upstream_task_ids == {"walk.paths"}
-    assert upstream(dag, "x") == {"walk.submit", "walk.batch.wait", "walk.batch.download", "walk.paths"}
+    assert dag.get_task("x").upstream_task_ids == {"walk.merge"}
+    assert upstream(dag, "x") == {"walk.submit", "walk.wait", "walk.download", "walk.merge"}
 
 
 def test_a_task_that_takes_the_result_stands_after_all_of_it() -> None:
@@ -111,7 +107,7 @@ def test_a_task_that_takes_the_result_stands_after_all_of_it() -> None:
         use.override(task_id="zipped").expand(paths=result.zip(result))
 
     for name in ("use", "each", "zipped"):
-        assert dag.get_task(name).upstream_task_ids == {"walk.paths"}
+        assert dag.get_task(name).upstream_task_ids == {"walk.merge"}
         assert "x" in upstream(dag, name)
 
 
@@ -119,14 +115,14 @@ def test_one_walk_can_stand_before_another() -> None:
     with DAG("d", schedule=None) as dag:
         walk("first") >> walk("second")
 
-    assert dag.get_task("second.submit").upstream_task_ids == {"first.paths"}
+    assert dag.get_task("second.submit").upstream_task_ids == {"first.merge"}
 
 
 def test_a_walk_that_is_fed_by_another_stands_after_it() -> None:
     with DAG("d", schedule=None) as dag:
-        walk("second", source=None, sources=walk("first"))
+        walk("second", source=walk("first"))
 
-    assert dag.get_task("second.submit").upstream_task_ids == {"first.paths"}
+    assert dag.get_task("second.submit").upstream_task_ids == {"first.merge"}
 
 
 @pytest.mark.parametrize("to_the_right", [True, False])
@@ -143,7 +139,7 @@ def test_a_group_can_stand_before_it_and_after_it(to_the_right: bool) -> None:
             after << result << before
 
     assert dag.get_task("walk.submit").upstream_task_ids == {"before.a", "before.b"}
-    assert dag.get_task("after.c").upstream_task_ids == {"walk.paths"}
+    assert dag.get_task("after.c").upstream_task_ids == {"walk.merge"}
 
 
 def test_a_result_that_is_zipped_with_another_tasks_stands_for_both() -> None:

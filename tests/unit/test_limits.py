@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
-from airflow_provider_emailverify.limits import read_limit
+from airflow_provider_emailverify.limits import plain_number, read_limit
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,11 @@ def test_nothing_is_no_limit(value: Any) -> None:
 def test_what_is_no_limit_is_refused(value: Any) -> None:
     with pytest.raises(InvalidRequestError, match="max_dropped is a count, or a share"):
         read_limit("max_dropped", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1e6, "1,000,000"), (12345678901.0, "12,345,678,901"), (2.5, "2.5"), (0.25, "0.25"), (0.0, "0"), (100, "100")],
+)
+def test_numbers_are_written_as_a_person_writes_them(value: float, text: str) -> None:
+    assert plain_number(value) == text

@@ -59,6 +59,8 @@ def test_names_are_told_where_the_rows_show_that_they_are_names(
     "names",
     [
         *(["Jane", "jane@example.com", "x"], ["Jane", "jane%40example.com", "x"], ["Jane", "jane(at)example", "x"]),
+        ["Jane", 'jane"', "x"],
+        ["Jane", "janemail.example ", "x"],
         *(["Jane", "jane\uff20example", "x"], ["Jane", "&#64;", "x"], ["Jane Doe", "+49 170 1234567", "Berlin"]),
         *(["Jane Doe", "1999-12-31", "Berlin"], ["Jane Doe", "n/a", "Berlin"], ["Jane Doe", "", "Berlin"]),
         *(["1", "Jane Doe", "Berlin"], ["true", "Jane Doe", "Berlin"], ["-", "Jane Doe", "Berlin"]),

@@ -13,7 +13,8 @@ from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.steps.landing import land
 from airflow_provider_emailverify.steps.result_options import ResultOptions
 from airflow_provider_emailverify.storage.destination import Destination
-from tests.unit.hooks.cases import CASES, VendorCase
+from tests.unit.hooks.cases import CASES
+from tests.unit.hooks.cases.case import VendorCase
 
 EMAILS = ["support@proofy.io", "team@proofy.io", "no+undeliverable@example.com"]
 

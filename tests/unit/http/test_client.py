@@ -20,6 +20,7 @@ import pytest
 from airflow_provider_emailverify.exceptions import (
     AuthenticationError,
     BatchNotFoundError,
+    BatchNotReadyError,
     EmailVerifyError,
     IncompleteResponseError,
     InvalidRequestError,
@@ -30,11 +31,12 @@ from airflow_provider_emailverify.exceptions import (
     VendorUnreachableError,
 )
 from airflow_provider_emailverify.http.auth import Key, Secret, Site
-from airflow_provider_emailverify.http.bodies import Form, Json
+from airflow_provider_emailverify.http.bodies import Form, Json, Text
 from airflow_provider_emailverify.http.client import VendorClient
 from airflow_provider_emailverify.http.errors import ErrorRules
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.http.rate_limit import RateLimit
+from airflow_provider_emailverify.http.retries import pause_asked_for
 from airflow_provider_emailverify.http.wire import SealedRequest
 from airflow_provider_emailverify.redaction import renderings
 from tests.conftest import AWKWARD_KEY
@@ -119,6 +121,10 @@ QUOTED = "sk%2Blive%2F1%252B%3Da%26%20b%3F%23%C3%BC"
         (Key.header("X-Key", "token {key}!"), Json({}), f"\r\nX-Key: token {AWKWARD_KEY}!\r\n"),
         (Key.bearer(), Json({}), f"\r\nAuthorization: Bearer {AWKWARD_KEY}\r\n"),
         (Key.basic("api:{key}"), Form({"b": "1"}), f"\r\nAuthorization: Basic {BASIC}\r\n"),
+        (Key.bearer(), Json([{"b": 1}, {"b": 2}]), '\r\n\r\n[{"b": 1}, {"b": 2}]'),
+        (Key.bearer(), Json([]), "\r\n\r\n[]"),
+        (Key.header("X-Key"), Text("a@example.com\r\n", "text/csv"), "Content-Type: text/csv\r\n"),
+        (Key.header("X-Key"), Text("a@example.com\r\n", "text/csv"), "\r\n\r\na@example.com\r\n"),
     ],
 )
 def test_the_key_goes_where_the_vendor_takes_it_and_nowhere_else(
@@ -148,6 +154,50 @@ def test_what_a_header_makes_of_the_key_is_redacted_too(raw_server: RawServer, k
 
     assert AWKWARD_KEY not in str(caught.value)
     assert BASIC not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "pair"), [("app-key-1", "app-key-1:"), ("user:pa:ss", "user:pa:ss"), ("user:", "user:")]
+)
+def test_a_key_is_a_user_without_a_password_or_both(raw_server: RawServer, given: str, pair: str) -> None:
+    client = VendorClient(
+        name="V",
+        site=Site(raw_server.url, Key.basic("{key}:")),
+        key=Secret(given),
+        limit=RateLimit(),
+        problem_of=ErrorRules().problem_of,
+    )
+
+    client.request_json("GET", "/x")
+
+    coded = b64encode(pair.encode()).decode()
+    assert f"\r\nAuthorization: Basic {coded}\r\n" in raw_server.requests[0].decode()
+    for part in {coded, given, given.partition(":")[2]} - {""}:
+        assert part not in client.redact(f"no account for {part} here")
+
+
+def test_a_requests_own_headers_go_along(raw_server: RawServer) -> None:
+    client = make_client(raw_server, key=Key.bearer())
+    raw_server.answer(respond(b"{}"), respond(b'{"id": 1}'), respond(b"x"))
+
+    client.request_json("PUT", "/x", body=Text("a", "text/csv"), headers={"X-File": "a.csv"})
+    client.spend("PUT", "/x", lambda answer: answer["id"], headers={"X-File": "b.csv"})
+    with client.stream("/x", batch_id="b", headers={"Accept": "text/csv"}) as body:
+        assert b"".join(body) == b"x"
+
+    first, second, third = (request.decode("latin-1") for request in raw_server.requests)
+    assert "\r\nX-File: a.csv\r\n" in first
+    assert "\r\nX-File: b.csv\r\n" in second
+    assert "\r\nAccept: text/csv\r\n" in third
+    assert third.lower().count("\r\naccept:") == 1
+
+
+@pytest.mark.parametrize("status", [202, 204, 249])
+def test_a_success_that_brings_nothing_yet_is_not_ready(raw_server: RawServer, status: int) -> None:
+    raw_server.answer(respond(b"", status=f"{status} Later"))
+
+    with pytest.raises(BatchNotReadyError):
+        download(make_client(raw_server))
 
 
 def test_a_key_that_a_header_cannot_carry_is_a_problem_of_the_connection() -> None:
@@ -321,6 +371,36 @@ def test_a_long_retry_after_is_left_to_the_caller(raw_server: RawServer, naps: N
 
     assert caught.value.retry_after == 3600
     assert (len(raw_server.requests), naps) == (1, [])
+
+
+@pytest.mark.parametrize("name", ["RateLimit-Reset", "ratelimit-reset", "X-RateLimit-Reset"])
+@pytest.mark.parametrize("form", ["seconds", "time"])
+def test_a_reset_of_the_limit_is_waited_for_where_nothing_else_is_said(
+    raw_server: RawServer, naps: Naps, name: str, form: str
+) -> None:
+    value = "7" if form == "seconds" else str(int(time.time()) + 8)
+    raw_server.answer(respond(b'{"message": "m"}', status="429 Too Many", **{name: value}), respond(b"{}"))
+
+    make_client(raw_server, clock=naps).request_json("GET", "/x")
+
+    assert 6 <= naps[0] <= 9
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "pause"),
+    [
+        (429, {"Retry-After": "3", "RateLimit-Reset": "50"}, 3),
+        (429, {"RateLimit-Reset": "1000000001"}, 0),
+        (429, {"RateLimit-Reset": "999999"}, 86_400),
+        (429, {"RateLimit-Reset": "soon"}, None),
+        (429, {}, None),
+        (400, {"RateLimit-Reset": "50"}, None),
+        (200, {"Retry-After": "3"}, None),
+        (503, {"Retry-After": "3"}, 3),
+    ],
+)
+def test_what_an_answer_asks_for(status: int, headers: dict[str, str], pause: float | None) -> None:
+    assert pause_asked_for(status, headers) == pause
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "Thu, 99 Foo 2026", "1e9999", ""])

@@ -126,8 +126,16 @@ def test_an_address_is_new_once() -> None:
     assert len(seen) == 3
 
 
-def test_the_case_of_a_domain_makes_no_difference_and_that_of_a_local_part_does() -> None:
+def test_case_unicode_form_and_punycode_make_no_difference() -> None:
     seen = SeenAddresses()
+
+    assert seen.add(["User@Example.COM", "user@example.com", "USER@EXAMPLE.COM"]) == ["User@Example.COM"]
+    assert seen.add(["jose\u0301@example.com", "José@example.com"]) == ["jose\u0301@example.com"]
+    assert seen.add(["x@xn--bcher-kva.example", "X@BÜCHER.example"]) == ["x@xn--bcher-kva.example"]
+
+
+def test_the_case_of_a_local_part_makes_a_difference_if_it_is_told_to() -> None:
+    seen = SeenAddresses(distinguish_case=True)
 
     assert seen.add(["User@Example.COM", "User@example.com", "user@example.com"]) == [
         "User@Example.COM",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError, InvalidSourceError, StorageError
 from airflow_provider_emailverify.limits import read_limit
-from airflow_provider_emailverify.lists.addresses import is_address
+from airflow_provider_emailverify.lists.addresses import SeenAddresses, is_address
 from airflow_provider_emailverify.lists.cleaning import AddressList, Cleaner
 from tests.unit.lists.test_addresses import AWKWARD, NO_ADDRESSES
 
@@ -22,7 +22,7 @@ BLOCKS = [["a@example.com", " b@example.com", "none"], ["B@example.com", "b@EXAM
 
 def test_it_counts_what_was_read_kept_and_dropped() -> None:
     with AddressList(BLOCKS) as emails:
-        assert (emails.read, emails.unique, emails.dropped) == (7, 4, 2)
+        assert (emails.read, emails.unique, emails.dropped) == (7, 3, 2)
 
 
 def cleaned(*values: str) -> list[str]:
@@ -35,7 +35,15 @@ def test_addresses_come_out_as_they_went_in() -> None:
 
 @given(st.lists(st.one_of(st.sampled_from(AWKWARD + NO_ADDRESSES), st.text(st.sampled_from('aZ0.@-_+ \n"(),;ü')))))
 def test_a_block_is_judged_as_its_values_one_by_one(texts: list[str]) -> None:
-    cleaner = Cleaner()
+    cleaner, one = Cleaner(), Cleaner()
+
+    assert cleaner.addresses(texts) == [address for text in texts for address in one.addresses([text])]
+    assert (cleaner.dropped, cleaner.changed) == (one.dropped, one.changed)
+
+
+@given(st.lists(st.one_of(st.sampled_from(AWKWARD + NO_ADDRESSES), st.text(st.sampled_from('aZ0.@-_+ \n"(),;ü')))))
+def test_without_cleaning_only_what_is_an_address_as_it_stands_is_one(texts: list[str]) -> None:
+    cleaner = Cleaner(clean=False)
 
     assert cleaner.addresses(texts) == [text.strip() for text in texts if is_address(text.strip())]
     assert cleaner.dropped.total() == sum(not is_address(text.strip()) for text in texts)
@@ -150,7 +158,7 @@ def test_a_list_of_which_too_much_is_dropped_is_refused(limit: object, is_kept: 
 def test_it_hands_out_batches_in_the_order_of_the_file_as_often_as_need_be() -> None:
     with AddressList(BLOCKS) as emails:
         for _ in range(2):
-            assert list(emails.batches(3)) == [["a@example.com", "b@example.com", "B@example.com"], ["c@example.com"]]
+            assert list(emails.batches(2)) == [["a@example.com", "b@example.com"], ["c@example.com"]]
 
 
 def test_awkward_addresses_come_out_as_they_went_in() -> None:
@@ -169,22 +177,6 @@ def test_the_digest_tells_other_addresses_and_another_order() -> None:
     assert digest("a@example.com", "c@example.com") != same
 
 
-def test_a_list_that_is_too_long_is_refused_without_reading_on() -> None:
-    def endless() -> Iterator[list[str]]:
-        number = 0
-        while True:
-            yield [f"user{number}@example.com"]
-            number += 1
-
-    with pytest.raises(InvalidRequestError, match="more than 1,000 addresses, which is max_emails"):
-        AddressList(endless(), max_emails=1000)
-
-
-def test_a_list_of_exactly_max_emails_is_taken() -> None:
-    with AddressList(BLOCKS, max_emails=4) as emails:
-        assert emails.unique == 4
-
-
 def test_nothing_of_it_can_be_found_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
@@ -198,7 +190,7 @@ def test_a_disk_that_is_full_is_said_to_be() -> None:
         os.dup2(full.fileno(), emails._file.fileno())
 
     with pytest.raises(StorageError, match=r"No space left on device.*TMPDIR"):
-        emails._fill([[f"user{number}@example.com" for number in range(10_000)]], None)
+        emails._fill([[f"user{number}@example.com" for number in range(10_000)]], SeenAddresses())
 
 
 def test_memory_does_not_grow_with_the_file_beyond_what_tells_duplicates() -> None:

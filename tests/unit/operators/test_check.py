@@ -218,3 +218,36 @@ def test_the_arguments_are_kept_as_they_are_given() -> None:
 
     assert {name: getattr(made, name) for name in given} == given
     assert made.soft_fail
+
+
+MERGED = {"rows": 12, "no_address": 2, "missing": 3, "verdicts": {**dict.fromkeys(VERDICTS, 0), "deliverable": 6}}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "limits", "message"),
+    [
+        (4, {"max_unknown": 0.4, "max_missing": 0.3, "min_rows": 0.7}, None),
+        (4, {"max_unknown": 0.39}, r"4 \(40\.0%\) rows are unknown"),
+        (4, {"max_missing": "29%"}, r"3 \(30\.0%\) rows are missing"),
+        (4, {"min_rows": 8}, "7 rows came, fewer than min_rows=8"),
+    ],
+)
+def test_a_merged_list_is_checked_as_a_whole(unknown: int, limits: dict[str, Any], message: str | None) -> None:
+    merged = {**MERGED, "verdicts": {**MERGED["verdicts"], "unknown": unknown}}  # type: ignore[dict-item]
+    if message:
+        with pytest.raises(AirflowFailException, match=message):
+            check(merged, **limits)
+        return
+    figures = check(merged, **limits)
+    assert (figures["received"], figures["expected"], figures["missing"], figures["without address"]) == (7, 10, 3, 2)
+
+
+def test_a_merged_list_of_which_no_row_got_an_answer_is_not_good_enough() -> None:
+    merged = {**MERGED, "missing": 10, "verdicts": {**dict.fromkeys(VERDICTS, 0), "unknown": 10}}
+
+    with pytest.raises(AirflowFailException, match="no rows came, where 10 were expected"):
+        check(merged, max_undeliverable=0.5)
+
+
+def test_a_merged_list_without_rows_is_good_enough() -> None:
+    assert check({**MERGED, "rows": 0, "missing": 0, "verdicts": dict.fromkeys(VERDICTS, 0)}, max_unknown=0)

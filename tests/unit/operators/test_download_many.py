@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, Asset, Ass
 from pyarrow.parquet import read_table
 
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from tests.outlet_events import OutletEvents
 from tests.unit.operators.many_batches import VERDICTS, Landing, emails_of, names, read
 
 # --- files and rows ---
@@ -201,21 +201,10 @@ def test_rows_are_expected_of_all_batches_or_not_known(vendors: SandboxServer, t
     assert Landing(tmp_path, vendor="cliova").summary["expected"] == 12
 
 
-class Event:
-    """What an outlet is told."""
-
-    def __init__(self) -> None:
-        self.extra: dict[str, Any] = {}
-        self.added: list[tuple[str, Mapping[str, Any]]] = []
-
-    def add(self, asset: Any, extra: Mapping[str, Any]) -> None:
-        self.added.append((asset.uri, extra))
-
-
 def test_of_very_many_batches_outsiders_are_told_in_a_few_words(many: list[str], tmp_path: Path) -> None:
     pytest.importorskip("airflow.providers.openlineage", reason="the OpenLineage provider is optional")
     asset, alias = Asset("s3://bucket/verified"), AssetAlias("verified")
-    events = {asset: Event(), alias: Event()}
+    events = OutletEvents(asset, alias)
 
     landing = Landing(tmp_path, many, context={"outlet_events": events}, outlets=[asset, alias], report=True)
 
@@ -236,7 +225,7 @@ def test_of_very_many_batches_outsiders_are_told_in_a_few_words(many: list[str],
 def test_of_a_few_batches_outsiders_are_told_of_each(vendors: SandboxServer, tmp_path: Path) -> None:
     pytest.importorskip("airflow.providers.openlineage", reason="the OpenLineage provider is optional")
     alias = AssetAlias("verified")
-    events = {alias: Event()}
+    events = OutletEvents(alias)
 
     landing = Landing(tmp_path, context={"outlet_events": events}, outlets=[alias])
 
@@ -254,7 +243,7 @@ def test_one_report_shows_all_batches(vendors: SandboxServer, tmp_path: Path) ->
 
     text = Path(first.summary["report"][7:]).read_text()
     assert "cliova, 3 batches" in text
-    assert "3 (25.0%)" in text
+    assert " 3 <small>25.0%</small>" in text
     assert first.summary["report"] == again.summary["report"] != other.summary["report"]
     assert one.summary["report"] == f"file://{tmp_path}/all.report.html"
 

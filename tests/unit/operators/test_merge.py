@@ -19,11 +19,14 @@ from hypothesis import strategies as st
 
 from airflow_provider_emailverify.exceptions import StorageError
 from airflow_provider_emailverify.lists.addresses import is_address
+from airflow_provider_emailverify.lists.reader import ListFormat
 from airflow_provider_emailverify.operators.merge import EmailVerifyMergeOperator
 from airflow_provider_emailverify.results.schema import Finding, Origin, Reason, Verdict
 from airflow_provider_emailverify.results.tally import Tally
 from airflow_provider_emailverify.results.writers import open_writer, write_rows
+from airflow_provider_emailverify.steps.sources import SourceFiles
 from airflow_provider_emailverify.storage.spool import Spool
+from tests.outlet_events import OutletEvents
 from tests.unit.lists.excel import workbook
 from tests.unit.operators.test_download import Ti
 
@@ -153,21 +156,26 @@ def test_the_summary_says_how_many_of_each(merging: Merging) -> None:
 
     path = merging.run(source, merging.results(SAID))
 
+    verdicts = {"deliverable": 3, "undeliverable": 2, "risky": 0, "unknown": 1}
     assert merging.summary == {
         "schema_version": 1,
         "rows": 8,
-        "addresses": 4,
-        "duplicates": 1,
+        "addresses": 3,
+        "duplicates": 2,
         "dropped": {"no_at_sign": 1},
         "no_address": 2,
         "missing": 1,
-        "verdicts": {"deliverable": 3, "undeliverable": 2, "risky": 0, "unknown": 1},
+        "verdicts": verdicts,
         "reasons": merging.summary["reasons"],
         "vendors": {"proofy": 3, "cliova": 1},
+        "vendor_verdicts": {
+            "proofy": {"deliverable": 3, "undeliverable": 0, "risky": 0, "unknown": 0},
+            "cliova": {"deliverable": 0, "undeliverable": 1, "risky": 0, "unknown": 0},
+        },
         "results": {"files": 1, "rows": 3, "not_in_list": 1},
         "too_long": 0,
         "rows_written": 8,
-        "sources": [{"source": source, "rows": 8}],
+        "sources": [{"source": source, "rows": 8, "verdicts": verdicts}],
         "paths": path,
     }
     assert merging.summary["reasons"] == {
@@ -610,7 +618,7 @@ def test_several_sources_are_one_list_and_keep_their_folders(merging: Merging) -
     assert [source["rows"] for source in merging.summary["sources"]] == [2, 1, 1]
     assert merging.run(f"{lists}/*/list.csv", results) == expected
     assert merging.run([f"{lists}/fr/list.csv", f"{lists}/de/list.csv"], results) == expected[::-1]
-    assert merging.run([f"{lists}/fr/list.csv"], results) == f"file://{merging.folder}/out/list.verified.csv"
+    assert merging.run([f"{lists}/fr/list.csv"], results) == [f"file://{merging.folder}/out/list.verified.csv"]
     split = merging.run(f"{lists}/*/list.csv", results, split_by_verdict=True)
     assert [paths["unknown"] for paths in split] == [
         f"file://{merging.folder}/out/{name}/list.verified/unknown.csv" for name in ("de", "fr")
@@ -698,16 +706,8 @@ def test_a_list_that_changes_meanwhile_leaves_what_was_there(merging: Merging, m
 
 
 def test_events_of_the_outlets_carry_the_figures(merging: Merging) -> None:
-    class Event:
-        def __init__(self) -> None:
-            self.extra: dict[str, Any] = {}
-            self.added: list[Any] = []
-
-        def add(self, asset: Any, extra: dict[str, Any]) -> None:
-            self.added.append((asset.uri, extra))
-
     asset, alias = Asset("s3://bucket/verified"), AssetAlias("verified")
-    events = {asset: Event(), alias: Event()}
+    events = OutletEvents(asset, alias)
     ti = Ti()
     operator = EmailVerifyMergeOperator(
         task_id="merge",
@@ -721,6 +721,80 @@ def test_events_of_the_outlets_carry_the_figures(merging: Merging) -> None:
 
     assert events[asset].extra == ti.pushed["summary"]
     assert events[alias].added == [(path, ti.pushed["summary"])]
+
+
+@pytest.mark.parametrize(
+    ("several", "verdicts"), [("first", ["deliverable"] * 2), ("worst", ["undeliverable", "risky"])]
+)
+def test_a_cell_of_several_addresses_gets_the_verdict_of_its_first_or_the_worst(
+    merging: Merging, several: str, verdicts: list[str]
+) -> None:
+    rows = ["a@b.example; b@b.example", "plain@b.example", "Ada <a@b.example>, c@b.example, d@b.example"]
+    source = merging.source(
+        "list.csv", "".join(f"{row}\n" if "," not in row else f'"{row}"\n' for row in ["email", *rows])
+    )
+    said = {"a@b.example": GOOD, "plain@b.example": GOOD, "b@b.example": BAD, "d@b.example": ("risky", *GOOD[1:])}
+
+    path = merging.run(source, merging.results(said | {"c@b.example": UNKNOWN}), several=several, columns=["verdict"])
+
+    found = list(csv.reader(io.StringIO(content(path).decode(), newline="")))
+    assert found == [
+        ["email", "verdict"],
+        *([row, word] for row, word in zip(rows, [verdicts[0], "deliverable", verdicts[1]], strict=True)),
+    ]
+    assert (merging.summary["addresses"], merging.summary["duplicates"]) == (5, 1)
+    assert merging.summary["results"]["not_in_list"] == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "page"),
+    [
+        ("list.csv", {}, "list.verified.report.html"),
+        ("list.csv", {"destination": "out/mine.csv"}, "mine.report.html"),
+        ("list.csv", {"split_by_verdict": True}, "list.verified.report.html"),
+        ("*.csv", {}, "verified.report.html"),
+    ],
+)
+def test_a_page_with_the_figures_stands_beside_the_list(
+    merging: Merging, source: str, arguments: dict[str, Any], page: str
+) -> None:
+    merging.source("list.csv", 'email\na@b.example\na@B.example\n""\nnone\nmissing@b.example\n')
+    results = merging.results({"a@b.example": GOOD})
+
+    merging.run(
+        f"file://{merging.folder}/{source}",
+        results,
+        report=True,
+        submitted={"sources": SourceFiles.find(f"file://{merging.folder}/list.csv", ListFormat()).plan, "submitted": 2},
+        **arguments,
+    )
+
+    assert merging.summary["report"] == f"file://{merging.folder}/out/{page}"
+    text = (merging.folder / "out" / page).read_text()
+    for words in (
+        "<h1>list.csv</h1>",
+        "1 row has an address of which no results tell.",
+        "<th>Rows</th><td>5</td>",
+        "<th>Duplicates</th><td>1</td>",
+        "<th>No address: without an @</th><td>1</td>",
+        "<th>Bought</th><td>2</td>",
+        "deliverable 2 <small>50.0%</small>",
+    ):
+        assert words in text
+    assert "b.example" not in text
+
+
+def test_each_of_several_lists_has_verdicts_of_its_own(merging: Merging) -> None:
+    merging.source("a.csv", "email\na@b.example\nc@b.example\n")
+    merging.source("b.csv", "email\na@b.example\n")
+
+    merging.run(f"file://{merging.folder}/*.csv", merging.results({"a@b.example": GOOD, "c@b.example": BAD}))
+
+    nothing = {"risky": 0, "unknown": 0}
+    assert [each["verdicts"] for each in merging.summary["sources"]] == [
+        {"deliverable": 1, "undeliverable": 1, **nothing},
+        {"deliverable": 1, "undeliverable": 0, **nothing},
+    ]
 
 
 def test_the_arguments_are_kept_as_they_are_given() -> None:

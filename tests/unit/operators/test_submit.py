@@ -40,13 +40,18 @@ def test_the_summary_counts_what_was_read_kept_and_submitted(make_task: Callable
     task.attempt()
 
     assert task.summary == {
+        "sources": {"files": 1, "digest": task.summary["sources"]["digest"]},
         "read": 10,
         "dropped": 1,
         "dropped_by_reason": {"no_at_sign": 1},
         "cleaned": {"invisible": 1},
-        "unique": 7,
-        "submitted": 7,
-        "batches": 4,
+        "unique": 6,
+        "duplicates": 3,
+        "known": 0,
+        "prescreened": 0,
+        "to_buy": 6,
+        "submitted": 6,
+        "batches": 3,
         "resumed": 0,
     }
     assert json.loads(json.dumps(task.summary)) == task.summary
@@ -115,8 +120,13 @@ def test_arguments_that_a_template_made_text_are_understood(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"max_emails": 5}, "more than 5 addresses, which is max_emails"),
-        ({"max_emails": 0}, "max_emails must be a whole number of at least 1, got 0"),
+        ({"max_emails": 5}, "6 addresses would be bought, and max_emails is 5. Nothing was submitted."),
+        ({"max_emails": 0}, "6 addresses would be bought, and max_emails is 0."),
+        ({"max_emails": -1}, "max_emails must be a whole number of at least 0, got -1"),
+        ({"known": "s3://b/verified/"}, "known and prescreen need answers"),
+        ({"prescreen": "smtp"}, "prescreen is one of syntax, dns, not 'smtp'"),
+        ({"max_age": "60"}, "an age is a text such as '60d'"),
+        ({"max_age": {"good": "60d"}}, "'good' is unknown"),
         ({"batch_size": "many"}, "batch_size must be a whole number of at least 1, got 'many'"),
         ({"batch_size": 10_001}, "Proofy takes 10,000 addresses a batch"),
         ({"on_unknown_submission": "ignore"}, "'fail' or 'resubmit', got 'ignore'"),

@@ -95,17 +95,19 @@ def test_what_there_is_to_do_about_a_doubt_is_logged_in_short_lines(
 
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert lines == [
-        "Cliova (connection 'cliova_default'), batch 1 of 3 (2 addresses): nobody knows whether it was accepted.",
+        "Nobody knows whether this batch was accepted:",
+        "Cliova (connection 'cliova_default'), batch 1 of 3 (2 addresses)",
         "An earlier try began to submit it, and its answer is lost.",
         "Cliova may have accepted it and charged up to 2 credits.",
         "1. Look for it in the vendor's dashboard, by its name or its 2 addresses. Its name is",
         f"   {sandbox.ledger.batches()[0].name}",
         "2. If it is there, set this task's state key 'emailverify_batch_00001'",
         "   to its id, a JSON string; if it is not, to false.",
-        '   Airflow\'s REST API does it: PUT …/state-store/<key> with {"value": …, "expires_at": null}.',
+        '   Airflow\'s REST API does it: PUT …/state-store/<key> {"value": …, "expires_at": null}',
         "3. Clear the task. If Airflow asks whether to keep its state, keep it.",
         "Or set on_unknown_submission='resubmit', clear the task, and risk paying twice.",
     ]
+    assert max(map(len, lines)) <= 88
     assert len(str(caught.value)) < 130
 
 

@@ -190,3 +190,21 @@ def test_every_column_of_a_finding_is_in_the_schema_and_in_order() -> None:
 
     assert ["email", *record] == list(COLUMNS)
     assert list(record)[-len(FLAGS) - 1 :] == [*FLAGS, "verified_at"]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (["no_mx", "role"], Reason.NO_MX),
+        (["brand new", "role"], Reason.ROLE),
+        ('["brand new", "role"]', Reason.ROLE),
+        ("['no_mx']", Reason.NO_MX),
+        ("[no_mx, role]", Reason.NO_MX),
+        ([], Reason.OTHER),
+        ("[]", Reason.OTHER),
+        ("[" * 100_000, Reason.OTHER),
+        ([["role"], {"a": 1}, None, 7], Reason.OTHER),
+    ],
+)
+def test_of_several_reasons_the_first_that_is_known_counts(said: Any, reason: Reason) -> None:
+    assert Findings(LIKELY_WORDS, reasons=LIKELY_REASONS).make("risky", said).reason is reason

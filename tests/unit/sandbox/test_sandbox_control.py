@@ -18,6 +18,7 @@ import requests
 
 from airflow_provider_emailverify import sandbox as package
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from airflow_provider_emailverify.sandbox.vendors import NAMES
 
 COMMAND = [sys.executable, "-m", "airflow_provider_emailverify.sandbox"]
 
@@ -25,7 +26,8 @@ COMMAND = [sys.executable, "-m", "airflow_provider_emailverify.sandbox"]
 def test_the_index_says_what_this_is(sandbox):
     index = requests.get(sandbox.url, timeout=5).json()
 
-    assert index["hosts"] == {"proofy": sandbox.proofy_url, "cliova": sandbox.cliova_url}
+    assert index["hosts"] == sandbox.vendor_urls
+    assert index["hosts"]["cliova"] == sandbox.cliova_url
     assert index["readings"]["cliova_status_payload"] == "list"
 
 
@@ -158,7 +160,7 @@ def test_the_command_prints_connections_that_work_and_ends_quietly():
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     try:
-        lines = [process.stdout.readline() for _ in range(4)]
+        lines = [process.stdout.readline() for _ in range(2 + len(NAMES))]
         exports = dict(shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export"))
         proofy = json.loads(exports["AIRFLOW_CONN_PROOFY_DEFAULT"])
         url, key = proofy["host"] + "/credits", {"api_key": proofy["password"]}
@@ -181,6 +183,20 @@ def test_a_taken_port_is_one_line_and_exit_code_1():
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert port in done.stderr
+
+
+def test_it_serves_others_only_when_that_is_said():
+    arguments = ["--host", "0.0.0.0", "--i-know-others-can-reach-it", "--port", "0"]
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = [process.stdout.readline() for _ in range(6)]
+        finally:
+            process.terminate()
+
+    connection = json.loads(said[4].partition("=")[2].strip("'\n"))
+    assert connection["host"].startswith("http://0.0.0.0:")
+    assert connection["extra"] == {"allow_http": True}
+    assert "Other machines reach it" in said[2]
 
 
 @pytest.mark.parametrize(

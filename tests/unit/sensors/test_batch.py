@@ -459,8 +459,9 @@ def test_what_there_is_to_do_about_an_outage_is_logged_in_short_lines(
     assert lines == [
         "Batch 'b': no useful answer for 0 s, and max_outage is 0 s.",
         "This is what came last:",
-        "Cliova (connection 'cliova_default'), batch 'b': GET",
-        "/webhooks/email-validations/bulk-emails/b/status answered 500: 'Internal Server Error'.",
+        "GET /webhooks/email-validations/bulk-emails/b/status answered 500: 'Internal Server",
+        "Error'.",
+        "(Cliova (connection 'cliova_default'), batch 'b')",
         "It is the vendor's side; try again later.",
         "The batch goes on at the vendor. Nothing is lost, and nothing is paid for again.",
         "1. Wait until the vendor answers, or mend what the lines above say.",

@@ -188,3 +188,30 @@ def test_a_cancelled_trigger_ends_at_once(conn_id: str, sandbox: SandboxServer) 
         return time.monotonic() - started
 
     assert asyncio.run(main()) < 4
+
+
+def test_a_person_who_ends_the_wait_cancels_the_batches_if_that_was_asked_for(
+    sandbox: SandboxServer, connect: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    connect("proofy", sandbox.proofy_url)
+    for batch_id in ("one", "two"):
+        sandbox.ledger.create_batch("proofy", ["a@example.com"], batch_id=batch_id, ready_after=1e9)
+    asked = EmailVerifyBatchTrigger("proofy_default", ["one", "none", "two"], cancel_on_kill=True)
+    again = EmailVerifyBatchTrigger(**json.loads(json.dumps(asked.serialize()[1])))
+
+    asyncio.run(EmailVerifyBatchTrigger("proofy_default", ["one"]).on_kill())
+    assert sandbox.ledger.count(operation="cancel") == 0
+
+    asyncio.run(again.on_kill())
+
+    assert sandbox.ledger.count(operation="cancel") == 3
+    assert "Not cancelled, and still being paid for: 'none'" in caplog.text
+
+
+def test_a_vendor_that_cannot_cancel_says_so(
+    conn_id: str, sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    asyncio.run(EmailVerifyBatchTrigger(conn_id, "b", cancel_on_kill=True).on_kill())
+
+    assert "documents no call to cancel a batch" in caplog.text
+    assert "still being paid for: 'b'" in caplog.text

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_emailverify.sandbox.ledger import Batch, Phase
+from airflow_provider_emailverify.sandbox.sent import in_query
 from airflow_provider_emailverify.sandbox.settings import Readings
 from airflow_provider_emailverify.sandbox.vendor import (
     FORCED_STATE,
@@ -34,10 +35,10 @@ def no_credits(readings: Readings) -> tuple[int, str]:
     return int(readings.proofy_no_credits), "Not enough credits"
 
 
-PROOFY = Vendor(
+VENDOR = Vendor(
     name="proofy",
     prefix="/proofy/v1",
-    key_parameter="api_key",
+    key_of=in_query("api_key"),
     operations={
         ("GET", r"/verify/single"): "single",
         ("POST", r"/verify/batch/create"): "submit",
@@ -119,7 +120,7 @@ def addresses_of(body: object, limit: int, over_limit: int) -> list[str]:
 
 def router(sandbox: Sandbox) -> APIRouter:
     """Return the vendor's routes; paths are matched while still percent-encoded, see :mod:`.gate`."""
-    routes = APIRouter(prefix=PROOFY.prefix, tags=["Proofy"])
+    routes = APIRouter(prefix=VENDOR.prefix, tags=["Proofy"])
     _add_purchases(routes, sandbox)
     _add_batches(routes, sandbox)
     return routes
@@ -132,36 +133,36 @@ def _add_purchases(routes: APIRouter, sandbox: Sandbox) -> None:
 
     @routes.get("/verify/single")
     async def single(request: Request) -> Response:
-        key = check_key(PROOFY, request)
+        key = check_key(VENDOR, request)
         email = request.query_params.get("email")
         if not email:
             raise Refusal(422, "The email field is required")
-        check_credits(PROOFY, sandbox, key, needed=1)
+        check_credits(VENDOR, sandbox, key, needed=1)
         found = examine(email)
         if found.verdict is not Verdict.UNKNOWN:
-            ledger.charge(PROOFY.name, [email], charged_for=str(uuid.uuid4()))
+            ledger.charge(VENDOR.name, [email], charged_for=str(uuid.uuid4()))
         answer = row(found, readings)
         return JSONResponse(answer if readings.proofy_single_shape == "flat" else {"result": answer})
 
     @routes.post("/verify/batch/create")
     async def submit(request: Request) -> Response:
-        key = check_key(PROOFY, request)
+        key = check_key(VENDOR, request)
         try:
             body = await request.json()
         except ValueError:
             raise Refusal(400, "Bad Request") from None
         emails = addresses_of(body, settings.proofy_batch_limit, int(readings.proofy_over_limit))
-        check_credits(PROOFY, sandbox, key, needed=len(emails))
-        batch = ledger.create_batch(PROOFY.name, emails)
+        check_credits(VENDOR, sandbox, key, needed=len(emails))
+        batch = ledger.create_batch(VENDOR.name, emails)
         # docs.proofy.io/terminology: an unknown verdict is not charged.
         charged = [each.address for each in await examined(batch) if each.verdict is not Verdict.UNKNOWN]
-        ledger.charge(PROOFY.name, charged, charged_for=batch.batch_id)
+        ledger.charge(VENDOR.name, charged, charged_for=batch.batch_id)
         return JSONResponse({"status": words(readings)[Phase.ACCEPTED], "id": batch.batch_id})
 
     @routes.get("/credits")
     async def credits_left(request: Request) -> Response:
-        key = check_key(PROOFY, request)
-        left = 0 if key == NO_CREDITS_KEY else ledger.credits(PROOFY.name)
+        key = check_key(VENDOR, request)
+        left = 0 if key == NO_CREDITS_KEY else ledger.credits(VENDOR.name)
         return JSONResponse({"credits": left})
 
 
@@ -171,8 +172,8 @@ def _add_batches(routes: APIRouter, sandbox: Sandbox) -> None:
     spoken = words(readings)
 
     def batch_of(request: Request, quoted_id: str) -> tuple[Batch, Phase, str]:
-        check_key(PROOFY, request)
-        batch = sandbox.ledger.find(PROOFY.name, unquote(quoted_id))
+        check_key(VENDOR, request)
+        batch = sandbox.ledger.find(VENDOR.name, unquote(quoted_id))
         if batch is None:
             raise Refusal(404, "Not Found")
         return batch, *batch.spoken(spoken, request.scope.get(FORCED_STATE))

@@ -1,7 +1,5 @@
 """Cliova's bulk validation API, as docs.cliova.com's pages on upload, status and download describe it."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import unquote
@@ -12,15 +10,17 @@ from starlette.responses import JSONResponse, Response
 
 from airflow_provider_emailverify.sandbox.layouts import CSV_LAYOUTS, as_csv, as_rows
 from airflow_provider_emailverify.sandbox.ledger import Batch, Phase
+from airflow_provider_emailverify.sandbox.sent import in_query
 from airflow_provider_emailverify.sandbox.settings import Readings
 from airflow_provider_emailverify.sandbox.vendor import (
     FORCED_STATE,
     Refusal,
     Sandbox,
     Vendor,
-    check_credits,
+    accept,
     check_key,
     examined,
+    uploaded,
 )
 from airflow_provider_emailverify.sandbox.verdicts import Verdict
 
@@ -62,10 +62,10 @@ def no_credits(readings: Readings) -> tuple[int, str]:
     return int(readings.cliova_no_credits), "Insufficient credits"
 
 
-CLIOVA = Vendor(
+VENDOR = Vendor(
     name="cliova",
     prefix="/cliova/v1",
-    key_parameter="apiKey",
+    key_of=in_query("apiKey"),
     operations={
         ("POST", LISTS): "submit",
         ("GET", LISTS + r"/(?P<batch_id>[^/]+)/status"): "status",
@@ -105,24 +105,6 @@ def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def addresses_of(content: bytes) -> list[str]:
-    """
-    Return the column ``email`` of an uploaded CSV.
-
-    :raises Refusal: when the file cannot be read, has no such column, or no rows
-    """
-    try:
-        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-        if "email" not in (reader.fieldnames or ()):
-            raise Refusal(400, "The file must have a column named email")
-        emails = [line["email"] for line in reader if line["email"]]
-    except (UnicodeDecodeError, csv.Error):
-        raise Refusal(400, "The file is not a CSV in UTF-8") from None
-    if not emails:
-        raise Refusal(400, "The file holds no addresses")
-    return emails
-
-
 def results(
     batch: Batch, readings: Readings, *, verified_only: bool, half: bool
 ) -> tuple[Sequence[Mapping[str, object]], Sequence[str], str]:
@@ -154,30 +136,28 @@ def choice(request: Request, name: str, values: tuple[str, ...]) -> str:
 
 def router(sandbox: Sandbox) -> APIRouter:
     """Return the vendor's routes; paths are matched while still percent-encoded, see :mod:`.gate`."""
-    routes = APIRouter(prefix=CLIOVA.prefix + LISTS, tags=["Cliova"])
+    routes = APIRouter(prefix=VENDOR.prefix + LISTS, tags=["Cliova"])
     ledger, readings = sandbox.ledger, sandbox.settings.readings
 
     def find(request: Request, quoted_id: str) -> Batch | None:
-        check_key(CLIOVA, request)
-        return ledger.find(CLIOVA.name, unquote(quoted_id))
+        check_key(VENDOR, request)
+        return ledger.find(VENDOR.name, unquote(quoted_id))
 
     @routes.post("")
     async def upload(request: Request) -> Response:
-        key = check_key(CLIOVA, request)
+        key = check_key(VENDOR, request)
         name = request.query_params.get("name")
         if not name:
             raise Refusal(400, "name is required")
         if readings.cliova_duplicate_name != "accept" and any(
-            each.name == name for each in ledger.batches(CLIOVA.name)
+            each.name == name for each in ledger.batches(VENDOR.name)
         ):
             raise Refusal(int(readings.cliova_duplicate_name), "A list with this name already exists")
         file = (await request.form()).get("file")
         if not isinstance(file, UploadFile):
             raise Refusal(400, "file is required")
-        emails = addresses_of(await file.read())
-        check_credits(CLIOVA, sandbox, key, needed=len(emails))
-        batch = ledger.create_batch(CLIOVA.name, emails, name=name)
-        ledger.charge(CLIOVA.name, emails, charged_for=batch.batch_id)
+        emails = uploaded(await file.read())
+        batch = accept(VENDOR, sandbox, key, emails, name=name)
         return JSONResponse(success(described(batch, WORDS[Phase.ACCEPTED], finished=False)))
 
     @routes.get("/{quoted_id}/status")

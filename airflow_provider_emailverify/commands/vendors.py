@@ -1,0 +1,78 @@
+"""List the vendors and what each of them can do."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emailverify.commands.tables import markdown_table
+from airflow_provider_emailverify.get_provider_info import get_provider_info
+from airflow_provider_emailverify.limits import plain_number
+
+if TYPE_CHECKING:
+    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+
+_HEAD = (
+    "vendor",
+    "connection type",
+    "addresses a batch",
+    "batches at a time",
+    "requests a minute",
+    "find by name",
+    "cancel",
+    "balance",
+    "test mode",
+    "judged by",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """
+    Declare the arguments: there are none.
+
+    :param parser: the command's.
+    """
+
+
+def run(options: argparse.Namespace) -> tuple[bool, str]:
+    """
+    Return the table.
+
+    :param options: the arguments.
+    """
+    return True, vendor_table()
+
+
+def vendor_table() -> str:
+    """Return a table of the vendors in Markdown, made from their hooks."""
+    return markdown_table([_HEAD, *(_row(hook) for hook in hooks())])
+
+
+def hooks() -> list[type[EmailVerifyHook]]:
+    """Return the hooks of all connection types of this package."""
+    names = [entry["hook-class-name"].rpartition(".") for entry in get_provider_info()["connection-types"]]
+    return [getattr(import_module(module), name) for module, _, name in names]
+
+
+def _row(hook: type[EmailVerifyHook]) -> list[str]:
+    return [
+        hook.hook_name,
+        hook.conn_type,
+        _limit(hook.max_batch_size),
+        _limit(hook.max_parallel_batches),
+        _limit(hook.site.requests_per_minute),
+        *("yes" if _has(hook, call) else "no" for call in ("find_batch", "cancel_batch", "get_credits")),
+        hook.test_mode or "none known",
+        hook.judged_by,
+    ]
+
+
+def _limit(value: Any) -> str:
+    return "not documented" if value is None else plain_number(value)
+
+
+def _has(hook: type[EmailVerifyHook], call: str) -> bool:
+    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
+
+    return getattr(hook, call) is not getattr(EmailVerifyHook, call)

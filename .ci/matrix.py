@@ -28,6 +28,7 @@ PINS = {
     "3.0": ("cadwyn<6", "fastapi<0.117", "universal-pathlib<0.3"),
     "3.2": ("cadwyn<8", "fastapi<0.137", "svcs<26"),
 }
+FAILED = re.compile(r"^(?:FAILED|ERROR) .*", re.MULTILINE)
 SUMMARY = re.compile(r"^=*\s*((?:\d+ \w+,? ?)+) in [\d.]+s", re.MULTILINE)
 
 
@@ -102,6 +103,7 @@ def run(cell: Cell) -> Outcome:
     text = counts[-1] if counts else "no summary"
     if code:
         text += f"; see {log.relative_to(PROJECT)}"
+        print("\n".join(f"  {line}" for line in FAILED.findall(log.read_text())))
     return Outcome(cell, code != 0, text, _versions(environment), time.monotonic() - started)
 
 

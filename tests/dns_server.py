@@ -37,6 +37,8 @@ class NameServer:
 
     def __exit__(self, *_: object) -> None:
         for server in self._servers:
+            # What is asked now, or is answered late, finds no socket.
+            server.server.handle_error = lambda *_: None
             server.stop()
             server.server.server_close()
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -139,14 +140,18 @@ def fuzz_submission(rng: Random) -> None:
     name = rng.choice(("cliova", "proofy"))
     extra = {"max_attempts": rng.choice((1, 3)), "timeout": 5}
     fields = {"conn_type": name, "host": server.url, "password": f"key-{rng.random()}", "extra": extra}
-    os.environ["AIRFLOW_CONN_FUZZ"] = json.dumps(fields)
     clock = Time()
-    rate_limit._limits = rate_limit.AccountLimits(clock=clock)
-    EmailVerifySubmitOperator._clock = clock  # type: ignore[misc]
     folder = Path(tempfile.mkdtemp(prefix="emailverify-fuzz-"))
     logging.disable(logging.CRITICAL)
     try:
-        with (folder / "log").open("w") as log, redirect_stdout(log), redirect_stderr(log):
+        with (
+            patch.dict(os.environ, AIRFLOW_CONN_FUZZ=json.dumps(fields)),
+            patch.object(rate_limit, "_limits", rate_limit.AccountLimits(clock=clock)),
+            patch.object(EmailVerifySubmitOperator, "_clock", clock),
+            (folder / "log").open("w") as log,
+            redirect_stdout(log),
+            redirect_stderr(log),
+        ):
             _buy(rng, vendor, folder, clock)
         assert "@example.com" not in (folder / "log").read_text(errors="replace")
     finally:

@@ -52,6 +52,12 @@ def _flag(value: Any) -> bool:
     return word == "true"
 
 
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("is not the id of a connection")
+    return value.strip()
+
+
 def _map(value: Any) -> dict[str, str]:
     if isinstance(value, str):  # a form's field holds it as JSON text
         try:
@@ -89,9 +95,16 @@ FIELDS: Mapping[str, Field] = {
     ),
     "requests_per_minute": Field(
         "Requests per minute",
-        "Limit that every process keeps to; the vendor's documented limit if empty",
+        "Limit that the processes of a machine keep to together; the vendor's documented limit if empty",
         {"type": ["number", "null"], "exclusiveMinimum": 0},
         _number,
+    ),
+    "limit_conn_id": Field(
+        "Redis connection of the limit",
+        "An Airflow connection of type redis, in which workers on several machines count their requests together; "
+        "if empty, the processes of each machine do",
+        {"type": ["string", "null"]},
+        _name,
     ),
     "max_attempts": Field(
         "Attempts per request",
@@ -119,7 +132,7 @@ FIELDS: Mapping[str, Field] = {
     ),
 }
 #: The fields that every vendor's connection may have.
-EXTRAS = frozenset({"timeout", "requests_per_minute", "max_attempts", "allow_http", "status_map"})
+EXTRAS = frozenset({"timeout", "requests_per_minute", "limit_conn_id", "max_attempts", "allow_http", "status_map"})
 #: The same for a vendor whose results are a table.
 TABLE_EXTRAS = EXTRAS | {"column_map"}
 #: The fields that say how results are read.
@@ -157,7 +170,7 @@ class ConnectionSettings:
     :param key: the vendor's API key.
     :param is_trimmed: whether the Password had blanks around the key.
     :param options: the extras that are set: ``timeout`` (seconds), ``requests_per_minute``, ``max_attempts``,
-        ``allow_http``.
+        ``limit_conn_id``, ``allow_http``.
     :param maps: the extras that are set and say how results are read: ``status_map``, ``column_map``.
     """
 

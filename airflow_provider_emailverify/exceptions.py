@@ -5,6 +5,7 @@ Everything that this package raises.
 
     EmailVerifyError
     ├── ConnectionConfigError            the Airflow connection cannot be used
+    │   └── ConnectionMissingError       there is none, or Airflow could not read it
     ├── InvalidSourceError            *  the list is not what the task was told it is
     ├── SourceChangedError            *  the list changed between two tries
     ├── InvalidDestinationError       *  the destination cannot be a place for results
@@ -106,6 +107,10 @@ def _broken(text: str) -> list[str]:
 
 class ConnectionConfigError(EmailVerifyError):
     """The Airflow connection is missing, of another type, or has a field that cannot be used."""
+
+
+class ConnectionMissingError(ConnectionConfigError):
+    """There is no such connection; Airflow says the same where its secrets backend or its API does not answer."""
 
 
 class InvalidDestinationError(EmailVerifyError):

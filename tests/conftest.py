@@ -8,6 +8,7 @@ import os
 import shutil
 import ssl
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,7 +29,7 @@ os.environ.update(
 import pytest
 from hypothesis import settings
 
-from airflow_provider_emailverify.http import rate_limit
+from airflow_provider_emailverify.http import machine_turns, rate_limit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from tests.certificates import make_certificates
 from tests.clock import Clock
@@ -64,9 +65,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SS
 
 
 @pytest.fixture(autouse=True)
-def rested_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No turns and no pauses left over from other tests, which use the same key."""
+def rested_accounts(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No turns and no pauses left over from other tests, which use the same key. Return where turns are counted."""
     monkeypatch.setattr(rate_limit, "_limits", rate_limit.AccountLimits())
+    folder = _HOME / "turns" / uuid.uuid4().hex
+    folder.parent.mkdir(exist_ok=True)
+    monkeypatch.setattr(machine_turns, "folder", lambda: folder)
+    return folder
 
 
 @pytest.fixture

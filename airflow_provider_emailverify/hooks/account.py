@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_emailverify.connections import ConnectionSettings, connection_form, read_connection
-from airflow_provider_emailverify.exceptions import ConnectionConfigError
+from airflow_provider_emailverify.exceptions import ConnectionConfigError, ConnectionMissingError
+from airflow_provider_emailverify.hooks.redis_client import RedisPlace
 from airflow_provider_emailverify.http.auth import Site
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.version_compat import form_behaviour, form_widgets
@@ -108,7 +109,13 @@ class Account:
             name=f"{vendor.hook_name} (connection {self.conn_id!r})",
             site=site,
             key=settings.key,
-            limit=limit_of_account(self.conn_id, site.base_url, settings.key, site.requests_per_minute),
+            limit=limit_of_account(
+                self.conn_id,
+                site.base_url,
+                settings.key,
+                site.requests_per_minute,
+                RedisPlace(options["limit_conn_id"]) if "limit_conn_id" in options else None,
+            ),
             problem_of=vendor.errors.problem_of,
             timeout=options.get("timeout", DEFAULT_TIMEOUT_SECONDS),
             policy=CallPolicy(attempts=options["max_attempts"]) if "max_attempts" in options else CallPolicy(),
@@ -120,7 +127,8 @@ def get_connection(conn_id: str) -> Any:
     Return an Airflow connection. Do not give it to a local variable of a function that raises: it shows its password.
 
     :param conn_id: the Airflow connection.
-    :raises ConnectionConfigError: there is none that this process can read.
+    :raises ConnectionMissingError: there is none that this process can read.
+    :raises ConnectionConfigError: what there is cannot be parsed.
     """
     try:
         return BaseHook.get_connection(conn_id)
@@ -132,9 +140,10 @@ def get_connection(conn_id: str) -> Any:
             f"Connection {conn_id!r}: the environment variable {variable} is set, but Airflow cannot parse it. Write a "
             'JSON object such as {"conn_type": "proofy", "password": "…"}, or a URI whose parts are percent-encoded.'
         )
-    raise ConnectionConfigError(
+    raise ConnectionMissingError(
         f"Connection {conn_id!r}: there is none in {_process()}; create it with the vendor's Connection Type and the "
-        f"API key as Password, or set {variable} there."
+        f"API key as Password, or set {variable} there. If there is one, Airflow could not read it: it says the same "
+        "of a secrets backend that does not answer."
     )
 
 

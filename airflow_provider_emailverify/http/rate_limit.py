@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import threading
 import time
 from collections.abc import Callable
-from fractions import Fraction
 
-from pyrate_limiter import InMemoryBucket, Rate, RateItem
+from pyrate_limiter import InMemoryBucket, RateItem
 
 from airflow_provider_emailverify.http.auth import Secret
+from airflow_provider_emailverify.http.machine_turns import MachineTurns
 from airflow_provider_emailverify.http.policy import Clock
+from airflow_provider_emailverify.http.rates import rates_of
+from airflow_provider_emailverify.http.shared_turns import SharedTurns, Turn, Turns
 
-# A vendor counts what arrives, and requests that leave evenly arrive unevenly: hence a second more than the minute.
-_SLACK_SECONDS = 1
-# A fraction of a request counts over so many minutes at most.
-_MOST_MINUTES = 10
 # After a refusal that does not say for how long: doubled from one such pause to the next.
 _FIRST_HOLD_SECONDS = 2.0
 _LONGEST_HOLD_SECONDS = 300.0
@@ -27,13 +24,24 @@ class RateLimit:
     """
     Hand out turns to ask: so many in any minute, none while the vendor wants to be left alone. Threads share it.
 
+    Other processes share it too, as far as there is a place that counts for them. A turn may then take as long as that
+    place needs to answer: do not ask for one on an event loop.
+
     :param requests_per_minute: the limit; None for no limit. A fraction counts over a longer time: 5.5 are 11 turns in
         two minutes and 6 in one, 0.8 is a turn in 75 seconds.
+    :param shared: counts for other processes too.
     :param clock: what time is taken from and waited by.
     """
 
-    def __init__(self, requests_per_minute: float | None = None, *, clock: Clock = time) -> None:
+    def __init__(
+        self,
+        requests_per_minute: float | None = None,
+        *,
+        shared: SharedTurns = SharedTurns(),  # noqa: B008 - of no place, so nothing changes in it
+        clock: Clock = time,
+    ) -> None:
         self.clock = clock
+        self._shared = shared
         # Reentrant, because a signal handler may interrupt a thread that holds it and need it too.
         self._lock = threading.RLock()
         self._bucket: InMemoryBucket | None = None
@@ -80,24 +88,28 @@ class RateLimit:
     def wait(self) -> float:
         """Seconds until there can be a turn, 0 at the least. Somebody else may take that turn."""
         with self._lock:
-            pause = self.try_acquire()
+            if held := self.held:
+                return held
+            if turn := self._shared.look(self._requests_per_minute):
+                return self._heed(turn)
+            pause = self._take()
             if not pause and self._bucket:
                 self._bucket.items.pop()
             return pause
 
     def try_acquire(self) -> float:
-        """Take a turn and return 0, or return the seconds after which to try again. It never blocks."""
+        """Take a turn and return 0, or return the seconds after which to try again. It waits for no turn."""
         with self._lock:
             if held := self.held:
                 return held
-            if self._bucket is None:
-                return 0.0
-            # Pyrate's Limiter does the same, but notes a turn at the time that it had planned for it.
-            now = int(self.clock.monotonic() * 1000)
-            self._bucket.leak(now)
-            turn = RateItem("", now)
-            # Of the buckets only those that are kept elsewhere answer with an awaitable.
-            return 0.0 if self._bucket.put(turn) else int(self._bucket.waiting(turn)) / 1000  # type: ignore[arg-type]
+            turn = self._shared.take(self._requests_per_minute)
+            if turn is None:
+                return self._take()
+            if not turn.pause and self._bucket:  # it counts here too, should the other place be away for the next one
+                now = self._now()
+                self._bucket.leak(now)
+                self._bucket.items.append(RateItem("", now))
+            return self._heed(turn)
 
     def acquire(self, longest_hold: float, sleep: Callable[[float], None] | None = None) -> float:
         """
@@ -126,10 +138,39 @@ class RateLimit:
                 seconds = min(_FIRST_HOLD_SECONDS * 2**self._refusals, _LONGEST_HOLD_SECONDS)
                 self._refusals = min(self._refusals + 1, 16)
             self._held_until = max(self._held_until, self.clock.monotonic() + seconds)
+            self._shared.hold(self.held)
 
     def relax(self) -> None:
         """Note that the vendor has answered."""
         self._refusals = 0
+
+    def share(self, turns: SharedTurns) -> None:
+        """
+        Count in other places from now on.
+
+        :param turns: the places.
+        """
+        with self._lock:
+            self._shared = turns
+
+    def _take(self) -> float:
+        """Take a turn of this process alone and return 0, or return the seconds after which to try again."""
+        if self._bucket is None:
+            return 0.0
+        # Pyrate's Limiter does the same, but notes a turn at the time that it had planned for it.
+        turn = RateItem("", self._now())
+        self._bucket.leak(turn.timestamp)
+        # Of the buckets only those that are kept elsewhere answer with an awaitable.
+        return 0.0 if self._bucket.put(turn) else int(self._bucket.waiting(turn)) / 1000  # type: ignore[arg-type]
+
+    def _heed(self, turn: Turn) -> float:
+        """Return the pause of a turn, and keep the vendor's."""
+        if turn.is_held:
+            self._held_until = max(self._held_until, self.clock.monotonic() + turn.pause)
+        return turn.pause
+
+    def _now(self) -> int:
+        return int(self.clock.monotonic() * 1000)
 
     def _slowest(self) -> float | None:
         return min((limit for limit in self._connections.values() if limit), default=None)
@@ -139,7 +180,7 @@ class RateLimit:
             return
         self._requests_per_minute = limit
         before = self._bucket.items if self._bucket else []
-        self._bucket = InMemoryBucket(_rates(limit)) if limit else None
+        self._bucket = InMemoryBucket(rates_of(limit)) if limit else None
         if self._bucket:
             self._bucket.items = list(before)
 
@@ -154,10 +195,18 @@ class AccountLimits:
     def __init__(self, *, clock: Clock = time) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._limits: dict[bytes, RateLimit] = {}
-        self._accounts: dict[tuple[str, str], bytes] = {}
+        self._limits: dict[str, RateLimit] = {}
+        self._accounts: dict[tuple[str, str], str] = {}
+        self._places: dict[str, Callable[[str], Turns] | None] = {}
 
-    def limit_of(self, conn_id: str, base_url: str, key: Secret, requests_per_minute: float | None) -> RateLimit:
+    def limit_of(
+        self,
+        conn_id: str,
+        base_url: str,
+        key: Secret,
+        requests_per_minute: float | None,
+        elsewhere: Callable[[str], Turns] | None = None,
+    ) -> RateLimit:
         """
         Return the limit that all connections of an account share.
 
@@ -165,14 +214,19 @@ class AccountLimits:
         :param base_url: the vendor.
         :param key: the account's key; only a hash of it is kept.
         :param requests_per_minute: what this connection allows from now on.
+        :param elsewhere: makes, of a name for the account, what counts for other machines too.
         """
-        account = hashlib.blake2b(f"{base_url}\0{key.reveal()}".encode()).digest()
+        account = hashlib.blake2b(f"{base_url}\0{key.reveal()}".encode(), digest_size=20).hexdigest()
         with self._lock:
             before = self._accounts.get((conn_id, base_url))
             if before and before != account:  # the key was changed
                 self._limits[before].forget(conn_id)
             self._accounts[conn_id, base_url] = account
             limit = self._limits.setdefault(account, RateLimit(clock=self._clock))
+            if account not in self._places or elsewhere not in (None, self._places[account]):
+                self._places[account] = elsewhere
+                places: list[Turns] = [elsewhere(account)] if elsewhere else []
+                limit.share(SharedTurns([*places, MachineTurns(account, clock=self._clock)], clock=self._clock))
         limit.set_for(conn_id, requests_per_minute)
         return limit
 
@@ -180,25 +234,20 @@ class AccountLimits:
 _limits = AccountLimits()
 
 
-def limit_of_account(conn_id: str, base_url: str, key: Secret, requests_per_minute: float | None) -> RateLimit:
+def limit_of_account(
+    conn_id: str,
+    base_url: str,
+    key: Secret,
+    requests_per_minute: float | None,
+    elsewhere: Callable[[str], Turns] | None = None,
+) -> RateLimit:
     """
-    Return the limit that all connections of an account share in this process.
+    Return the limit that all connections of an account share: in this process, on this machine, and elsewhere.
 
     :param conn_id: the connection that was read.
     :param base_url: the vendor.
     :param key: the account's key; only a hash of it is kept.
     :param requests_per_minute: what this connection allows from now on.
+    :param elsewhere: makes, of a name for the account, what counts for other machines too; None for this machine.
     """
-    return _limits.limit_of(conn_id, base_url, key, requests_per_minute)
-
-
-def _rates(requests_per_minute: float) -> list[Rate]:
-    window = (60 + _SLACK_SECONDS) * 1000
-    limit = Fraction(str(requests_per_minute))
-    if limit < 1:
-        return [Rate(1, int(window / limit))]
-    minutes = max(range(1, _MOST_MINUTES + 1), key=lambda minutes: Fraction(math.floor(limit * minutes), minutes))
-    turns = math.floor(limit * minutes)
-    if minutes == 1:
-        return [Rate(turns, window)]
-    return [Rate(math.floor(limit) + 1, window), Rate(turns, minutes * window)]
+    return _limits.limit_of(conn_id, base_url, key, requests_per_minute, elsewhere)

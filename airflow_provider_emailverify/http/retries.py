@@ -10,12 +10,14 @@ from email.utils import parsedate_to_datetime
 
 import tenacity
 
-from airflow_provider_emailverify.exceptions import TransientError
+from airflow_provider_emailverify.exceptions import RateLimitedError, TransientError
 
 log = logging.getLogger(__name__)
 
 # A vendor that asks for a longer pause gets it from the caller, who can free the worker meanwhile.
 MAX_PAUSE_SECONDS = 60.0
+# What was refused because of other requests is sent again for so long: vendors count a minute, and others ask too.
+_REFUSED_SECONDS = 180.0
 _DAY_SECONDS = 86_400.0
 # Above it, seconds are no pause but a time: some day in 2001 or later.
 _A_TIME = 1e9
@@ -31,35 +33,49 @@ def retrying(
     """
     Return a caller that calls a function until it succeeds, pausing in between, and raises its last error.
 
-    The pauses grow exponentially, with jitter, and are never shorter than the vendor asks for.
+    The pauses grow exponentially, with jitter, and are never shorter than the vendor asks for. That the vendor was
+    asked too often is no failure: it is waited out for three minutes, however often it is said.
 
-    :param attempts: how often, the first time included.
-    :param errors: those that are worth another attempt, unless the vendor asks for a pause of more than a minute.
+    :param attempts: how often, the first time included; with 1, nothing at all is repeated.
+    :param errors: those that are worth another attempt, unless the vendor asks for a pause of more than a minute, or
+        three if it was asked too often.
     :param least_pause: tells, after a failure, for how many seconds the next attempt would have to wait anyway.
     :param sleep: waits some seconds.
     """
 
     def is_worth_it(error: BaseException) -> bool:
-        return isinstance(error, errors) and (error.retry_after or 0) <= MAX_PAUSE_SECONDS
+        longest = _REFUSED_SECONDS if isinstance(error, RateLimitedError) else MAX_PAUSE_SECONDS
+        return isinstance(error, errors) and (error.retry_after or 0) <= longest
 
     def pause(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = (error.retry_after if isinstance(error, TransientError) else None) or 0.0
         return max(asked, least_pause(), _BACK_OFF(state))
 
+    refusals = 0
+
+    def is_enough(state: tenacity.RetryCallState) -> bool:
+        nonlocal refusals
+        if state.attempt_number == 1:
+            refusals = 0
+        if attempts > 1 and state.outcome and isinstance(state.outcome.exception(), RateLimitedError):
+            refusals += 1
+            return state.idle_for + state.upcoming_sleep > _REFUSED_SECONDS
+        return state.attempt_number - refusals >= attempts
+
     def log_retry(state: tenacity.RetryCallState) -> None:
-        if state.outcome and state.next_action:
-            log.info(
-                "%s Attempt %d of %d failed; the next one is in %.1f s.",
-                state.outcome.exception(),
-                state.attempt_number,
-                attempts,
-                state.next_action.sleep,
-            )
+        if not state.outcome or not state.next_action:
+            return
+        error, seconds = state.outcome.exception(), state.next_action.sleep
+        if isinstance(error, RateLimitedError):
+            log.info("%s The next attempt is in %.1f s.", error, seconds)
+        else:
+            number = state.attempt_number - refusals
+            log.info("%s Attempt %d of %d failed; the next one is in %.1f s.", error, number, attempts, seconds)
 
     return tenacity.Retrying(
         sleep=sleep,
-        stop=tenacity.stop_after_attempt(attempts),
+        stop=is_enough,
         wait=pause,
         retry=tenacity.retry_if_exception(is_worth_it),
         before_sleep=log_retry,

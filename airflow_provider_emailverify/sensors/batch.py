@@ -23,7 +23,12 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_emailverify import exceptions
 from airflow_provider_emailverify.batches import read_batch_ids
-from airflow_provider_emailverify.exceptions import EmailVerifyError, InvalidRequestError, TransientError
+from airflow_provider_emailverify.exceptions import (
+    ConnectionMissingError,
+    EmailVerifyError,
+    InvalidRequestError,
+    TransientError,
+)
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
 from airflow_provider_emailverify.steps.arguments import read_optional_seconds
@@ -31,7 +36,7 @@ from airflow_provider_emailverify.steps.batch_states import count_of
 from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.poking import POKE_SECONDS, Poke
 from airflow_provider_emailverify.steps.state import WaitNotes, patiently
-from airflow_provider_emailverify.steps.waiting import BatchWait
+from airflow_provider_emailverify.steps.waiting import MISSING_SECONDS, BatchWait
 from airflow_provider_emailverify.steps.waiting_for_many import BatchesWait
 from airflow_provider_emailverify.task_errors import as_task_error, fail_fast_when_permanent, log_steps
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
@@ -303,6 +308,11 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             hook = self._hook or open_hook(self.conn_id)
         except TransientError as error:
             wait.record_failure(error)
+            return None
+        except ConnectionMissingError as error:
+            if wait.started_at is None or wait.outage >= MISSING_SECONDS:
+                raise
+            wait.record_failure(TransientError(str(error)))
             return None
         if self._hook is None:  # a poke that fails is repeated after the interval, not while a slot is held
             hook = self._hook = hook.with_policy(CallPolicy(attempts=1))

@@ -12,12 +12,13 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from airflow_provider_emailverify.exceptions import TransientError
+from airflow_provider_emailverify.exceptions import ConnectionMissingError, TransientError
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.intervals import Intervals
 from airflow_provider_emailverify.steps.many_polls import ManyPolls
 from airflow_provider_emailverify.steps.turnstile import Turnstile
+from airflow_provider_emailverify.steps.waiting import MISSING_SECONDS
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.batches import BatchStatus
@@ -73,6 +74,7 @@ class Poller:
         self.queue = Turnstile()
         self._hook: EmailVerifyHook | None = None
         self._read_at = 0.0
+        self._missing_since: float | None = None
 
     def __enter__(self) -> Self:
         """Count one wait more."""
@@ -156,15 +158,29 @@ class Poller:
             hook = self._hook
             if hook is None or self._loop.time() - self._read_at > HOOK_SECONDS:
                 # In a thread: reading a connection can block an event loop for good before Airflow 3.3.2.
-                reading = self._loop.run_in_executor(
-                    self._pool, copy_context().run, _read_connection, self.conn_id, hook
-                )
-                hook = self._hook = await reading
+                hook = self._hook = await self._loop.run_in_executor(self._pool, copy_context().run, self._read, hook)
                 self._read_at = self._loop.time()
-            pause = hook.client.limit.try_acquire()
+            # In a thread: other processes count too, in a file or in Redis.
+            pause = await self._loop.run_in_executor(self._pool, hook.client.limit.try_acquire)
             if not pause:
                 return hook
             await asyncio.sleep(min(pause, HOOK_SECONDS))
+
+    def _read(self, before: EmailVerifyHook | None) -> EmailVerifyHook:
+        try:
+            hook = _read_connection(self.conn_id, before)
+        except ConnectionMissingError as error:
+            now = self._loop.time()
+            if self._missing_since is None:
+                self._missing_since = now
+            if now - self._missing_since >= MISSING_SECONDS:
+                raise
+            if before is None:
+                raise TransientError(str(error)) from None
+            log.warning("%s Going on with what it was.", error)
+            return before
+        self._missing_since = None
+        return hook
 
     def _poll(self, hook: EmailVerifyHook, ask: Callable[[EmailVerifyHook], T]) -> T:
         from airflow_provider_emailverify.steps.metrics import gauge

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: For so long a connection may be missing that was there before: a secrets backend that is away looks the same.
+MISSING_SECONDS = 600.0
+
 
 class Wait:
     """

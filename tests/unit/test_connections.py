@@ -91,7 +91,7 @@ def test_the_extras_are_read_as_numbers(extra: Any, options: dict[str, Any]) -> 
         ({"extra": "[1]"}, "its Extra is not a JSON object"),
         (
             {"extra": {"api_key": "s3cret"}},
-            "unknown field 'api_key'; allowed are allow_http, max_attempts, requests_per_minute",
+            "unknown field 'api_key'; allowed are allow_http, limit_conn_id, max_attempts, requests_per_minute",
         ),
         ({"extra": {"timeout": 0}}, "'timeout' is not a number above 0"),
         ({"extra": {"timeout": "soon"}}, "'timeout' is not a number above 0"),

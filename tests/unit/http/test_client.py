@@ -262,9 +262,35 @@ def test_the_log_says_when_the_next_attempt_will_really_be(
     with caplog.at_level(logging.INFO):
         client.request_json("GET", "/x")
 
-    told = [float(record.getMessage().partition("the next one is in ")[2].split()[0]) for record in caplog.records]
+    told = [float(record.getMessage().removesuffix(" s.").rpartition(" ")[2]) for record in caplog.records]
     assert told == [pytest.approx(2.0, abs=0.2), pytest.approx(59.0, abs=0.5)]
     assert sum(naps) == pytest.approx(sum(told), abs=0.2)
+
+
+def test_what_was_asked_too_often_is_waited_out_and_is_no_failed_attempt(raw_server: RawServer, naps: Naps) -> None:
+    """Other tasks ask too, and the vendor counts a minute."""
+    refused = respond(status="429 Too Many")
+    raw_server.answer(*[refused] * 5, respond(status="500 Oops"), refused, respond(b'{"x": 1}'))
+
+    assert make_client(raw_server, clock=naps, policy=CallPolicy(attempts=2)).request_json("GET", "/x") == {"x": 1}
+    assert 60 < sum(naps) < 180
+
+
+def test_what_goes_on_being_asked_too_often_ends_after_three_minutes(raw_server: RawServer, naps: Naps) -> None:
+    raw_server.answer(respond(status="429 Too Many"))
+
+    with pytest.raises(RateLimitedError):
+        make_client(raw_server, clock=naps, policy=CallPolicy(attempts=4)).request_json("GET", "/x")
+    assert 60 < sum(naps) <= 180
+    assert len(raw_server.requests) >= 5
+
+
+def test_one_attempt_is_one_request(raw_server: RawServer, naps: Naps) -> None:
+    raw_server.answer(respond(status="429 Too Many"))
+
+    with pytest.raises(RateLimitedError):
+        make_client(raw_server, clock=naps, policy=CallPolicy(attempts=1)).request_json("GET", "/x")
+    assert len(raw_server.requests) == 1
 
 
 def test_dots_in_a_path_reach_the_vendor_as_they_were_quoted(raw_server: RawServer) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseHook, TaskDeferred
 
-from airflow_provider_emailverify.exceptions import VendorOutageError
+from airflow_provider_emailverify.exceptions import ConnectionMissingError, VendorOutageError
 from airflow_provider_emailverify.http import rate_limit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
@@ -359,6 +359,26 @@ def test_a_connection_that_stays_unreadable_ends_the_wait_with_its_budget(
     sensor_clock.now += 61
     with pytest.raises(VendorOutageError, match="no useful answer for 61 s"):
         made.poke({"ti": Ti(), "task_state_store": store})
+
+
+@pytest.mark.parametrize("batch_id", ["b", ["b"]])
+def test_a_wait_that_has_begun_goes_on_for_minutes_without_its_connection(
+    sandbox: SandboxServer, connect: Callable[..., str], sensor_clock: Clock, monkeypatch: Any, batch_id: Any
+) -> None:
+    """Airflow says "not found" of a secrets backend that is away, too."""
+    store = Store()
+    with pytest.raises(ConnectionMissingError):
+        poke(store, batch_id=batch_id)
+    connect("cliova", sandbox.cliova_url)
+    sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=1e9)
+    assert not poke(store, batch_id=batch_id)
+
+    monkeypatch.delenv("AIRFLOW_CONN_CLIOVA_DEFAULT")
+    for sensor_clock.now in (100, 400, 690):
+        assert not poke(store, batch_id=batch_id)
+    sensor_clock.now = 701
+    with pytest.raises(ConnectionMissingError):
+        poke(store, batch_id=batch_id)
 
 
 @pytest.mark.parametrize("method", ["get", "set"])

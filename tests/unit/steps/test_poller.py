@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_emailverify.exceptions import AuthenticationError, ConnectionConfigError, VendorOutageError
+from airflow_provider_emailverify.exceptions import AuthenticationError, ConnectionMissingError, VendorOutageError
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.steps import metrics, poller
 from airflow_provider_emailverify.steps.poller import poller_of
@@ -359,6 +359,34 @@ def test_a_secrets_backend_that_stays_down_ends_a_wait_with_its_budget(
     assert 60 <= clock.now < 90
 
 
+@pytest.mark.parametrize("seconds_before", [0, 15])
+def test_a_connection_that_airflow_does_not_find_for_some_minutes_ends_no_wait(
+    sandbox: SandboxServer,
+    clock: Clock,
+    connect: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    seconds_before: float,
+) -> None:
+    """Airflow says the same where its secrets backend is away."""
+    sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=1e9)
+    conn_id = connect("cliova", sandbox.cliova_url)
+
+    async def main() -> Any:
+        with monkeypatch.context() as patched:
+            if not seconds_before:
+                patched.delenv("AIRFLOW_CONN_CLIOVA_DEFAULT")
+            waiting = asyncio.ensure_future(wait_for(conn_id, "b", 10))
+            await asyncio.sleep(seconds_before)
+            patched.delenv("AIRFLOW_CONN_CLIOVA_DEFAULT", raising=False)
+            await asyncio.sleep(400)
+            assert not waiting.done()
+        sandbox.ledger.reset()
+        sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=0)
+        return await waiting
+
+    assert clock.run(main()).state == "ready"
+
+
 def test_a_connection_that_is_deleted_ends_its_waits(
     sandbox: SandboxServer, clock: Clock, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,8 +399,9 @@ def test_a_connection_that_is_deleted_ends_its_waits(
         monkeypatch.delenv("AIRFLOW_CONN_CLIOVA_DEFAULT")
         return await waiting
 
-    with pytest.raises(ConnectionConfigError):
+    with pytest.raises(ConnectionMissingError):
         clock.run(main())
+    assert 600 <= clock.now < 900
 
 
 def test_a_failed_poll_is_not_repeated_before_the_interval(

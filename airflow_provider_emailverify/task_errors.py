@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_emailverify import exceptions
 from airflow_provider_emailverify.exceptions import EmailVerifyError, TransientError
 
 log = logging.getLogger(__name__)
@@ -20,6 +22,20 @@ def as_task_error(error: EmailVerifyError) -> Exception:
     :param error: what went wrong.
     """
     return AirflowFailException(f"{type(error).__name__}: {error}") if error.permanent else error
+
+
+def error_in(event: Any) -> EmailVerifyError | None:
+    """
+    Return the error that a trigger's event tells of; None if it tells of none.
+
+    :param event: the event.
+    """
+    match event:
+        case {"error": {"type": str(name), "message": str(message)} as told}:
+            kind = getattr(exceptions, name, None)
+            if isinstance(kind, type) and issubclass(kind, EmailVerifyError):
+                return kind(message).with_steps(*map(str, told.get("steps", ())))
+    return None
 
 
 def log_steps(error: EmailVerifyError) -> None:

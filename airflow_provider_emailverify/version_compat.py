@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 try:
-    from airflow.sdk.exceptions import TaskDeferralError
-except ImportError:  # before Airflow 3.2: the same class under its older name
-    from airflow.exceptions import TaskDeferralError  # type: ignore[no-redef]
+    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError
+except ImportError:  # before Airflow 3.2: the same classes under their older names
+    from airflow.exceptions import AirflowRescheduleException, TaskDeferralError  # type: ignore[no-redef]
 
 try:
     from airflow.triggers.base import BaseEventTrigger
@@ -47,6 +47,7 @@ else:
 __all__ = [
     "ASSETS",
     "HAS_ASSET_WATCHERS",
+    "AirflowRescheduleException",
     "BaseEventTrigger",
     "ConcatXComArg",
     "MapXComArg",

@@ -60,7 +60,7 @@ def _row(hook: type[EmailVerifyHook]) -> list[str]:
         hook.hook_name,
         hook.conn_type,
         _limit(hook.max_batch_size),
-        _limit(hook.max_parallel_batches),
+        _limit(hook.max_parallel_batches, "not limited"),
         _limit(hook.site.requests_per_minute),
         *("yes" if _has(hook, call) else "no" for call in ("find_batch", "cancel_batch", "get_credits")),
         hook.test_mode or "none known",
@@ -68,8 +68,8 @@ def _row(hook: type[EmailVerifyHook]) -> list[str]:
     ]
 
 
-def _limit(value: Any) -> str:
-    return "not documented" if value is None else plain_number(value)
+def _limit(value: Any, otherwise: str = "not documented") -> str:
+    return otherwise if value is None else plain_number(value)
 
 
 def _has(hook: type[EmailVerifyHook], call: str) -> bool:

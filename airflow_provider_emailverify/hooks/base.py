@@ -80,7 +80,7 @@ class EmailVerifyHook(AnswerHelpers, OldConnectionForm, BaseHook):
     test_mode: ClassVar[str] = ""
     #: Addresses in one batch at most; None when the vendor documents no limit.
     max_batch_size: ClassVar[int | None] = None
-    #: Batches that the vendor works on at the same time; None when it documents no limit.
+    #: Batches of an account that the vendor works on at the same time, where it refuses what is more; else None.
     max_parallel_batches: ClassVar[int | None] = None
     #: The vendor's words for the state of a batch, in lower case with single spaces.
     states: ClassVar[dict[str, BatchState]]

@@ -80,8 +80,7 @@ class ProofyHook(EmailVerifyHook):
     # held to that sets requests_per_minute on its connection.
     site = Site("https://apis.proofy.io/v1", Key.query("api_key"), requests_per_minute=25.0)
     errors = ErrorRules(is_error=_is_error)
-    max_batch_size = 10_000
-    max_parallel_batches = 2
+    max_batch_size = 10_000  # of which it works on two at a time, and keeps others in a queue
     # Published: parsing, ready. The failure words are likely ones; any other word means "not yet".
     # Rows hold an address in two parts; where one is missing, the row has no address.
     layout = Layout(words=_WORDS, rows="list", row_reader=_ROWS)

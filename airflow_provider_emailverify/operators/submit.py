@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -19,13 +23,13 @@ from airflow_provider_emailverify.exceptions import (
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.limits import plain_number
 from airflow_provider_emailverify.operators.list_arguments import ListOperator
-from airflow_provider_emailverify.steps.arguments import read_whole_number
+from airflow_provider_emailverify.steps.arguments import read_optional_seconds, read_seconds, read_whole_number
 from airflow_provider_emailverify.steps.batch_sizes import batch_size_of
 from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.kill_switch import KillSwitch
 from airflow_provider_emailverify.steps.state import patiently
-from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
-from airflow_provider_emailverify.version_compat import task_state_store
+from airflow_provider_emailverify.task_errors import error_in, fail_fast_when_permanent
+from airflow_provider_emailverify.version_compat import AirflowRescheduleException, task_state_store
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -36,6 +40,10 @@ if TYPE_CHECKING:
     from airflow_provider_emailverify.steps.names import BatchNames
     from airflow_provider_emailverify.steps.records import PurchaseRecords
     from airflow_provider_emailverify.steps.submission import Submission
+
+
+# MySQL keeps what a trigger is given in 65,535 bytes, encrypted; the ids that are waited for are in there too.
+_MOST_CARRIED_BYTES = 36_000
 
 
 class EmailVerifySubmitOperator(ListOperator):
@@ -75,6 +83,11 @@ class EmailVerifySubmitOperator(ListOperator):
     :param cancel_on_kill: when the task is killed, cancel at the vendor what this try submitted, if the vendor has
         such a call. Airflow leaves five seconds for that. A worker that is shut down in good order counts as a kill,
         a timeout of the task does not.
+    :param deferrable: where the vendor works on so many batches at a time only and the list makes more, wait for room
+        in the triggerer. Otherwise Airflow 3.3 and later run the task again after ``poll_interval``, and earlier ones
+        keep their slot. By default Airflow's ``[operators] default_deferrable``.
+    :param poll_interval: seconds from one question to the next whether a batch has ended, at least.
+    :param max_outage: seconds for which the vendor may answer nothing useful meanwhile; None for ever.
     """
 
     template_fields: Sequence[str] = (
@@ -96,6 +109,9 @@ class EmailVerifySubmitOperator(ListOperator):
         on_unknown_submission: Literal["fail", "resubmit"] = "fail",
         ledger: str | None = None,
         cancel_on_kill: bool = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | timedelta = 120.0,
+        max_outage: float | timedelta | None = 3600.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -105,7 +121,11 @@ class EmailVerifySubmitOperator(ListOperator):
         self.on_unknown_submission = on_unknown_submission
         self.ledger = ledger
         self.cancel_on_kill = cancel_on_kill
+        self.deferrable = deferrable
+        self.poll_interval = read_seconds("poll_interval", poll_interval)
+        self.max_outage = read_optional_seconds("max_outage", max_outage)
         self._kill_switch = KillSwitch()
+        self._carried: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> list[str]:
         """
@@ -124,6 +144,21 @@ class EmailVerifySubmitOperator(ListOperator):
             self._kill_switch.check()
             self._check_arguments()
             return self._submit_list(context, open_hook(self.conn_id), names, records)
+
+    def execute_complete(self, context: Context, event: Any = None) -> list[str]:
+        """
+        Go on after a wait for room, and return the ids of the batches.
+
+        :param context: the task's context.
+        :param event: what the trigger said.
+        :raises AirflowFailException: for a reason that a retry cannot cure.
+        :raises EmailVerifyError: for a reason that it can.
+        """
+        with fail_fast_when_permanent():
+            if error := error_in(event):
+                raise error
+        self._carried = _unpacked(((event or {}).get("notes") or {}).get("records"))
+        return self.execute(context)
 
     def on_kill(self) -> None:
         """Stop after the batch that is on its way, and cancel what this try submitted if that was asked for."""
@@ -155,7 +190,7 @@ class EmailVerifySubmitOperator(ListOperator):
             submission.settle_doubts(self.on_unknown_submission)
             self._check_credits(submission)
             with self._cancelled_on_kill(submission):
-                batch_ids = submission.run(self.on_unknown_submission)
+                batch_ids = self._run(context, submission, records)
                 pushed = {
                     "summary": found.summary
                     | {
@@ -175,6 +210,38 @@ class EmailVerifySubmitOperator(ListOperator):
                 for key, value in pushed.items():
                     patiently(partial(context["ti"].xcom_push, key=key, value=value), clock=self._clock)
         return batch_ids
+
+    def _run(self, context: Context, submission: Submission, records: PurchaseRecords) -> list[str]:
+        from airflow_provider_emailverify.steps.room import NoRoomError
+
+        while True:
+            try:
+                return submission.run(self.on_unknown_submission)
+            except NoRoomError as error:
+                batch_ids = error.batch_ids
+            self._leave_slot(context, batch_ids, records)
+            submission.wait(self.poll_interval)
+
+    def _leave_slot(self, context: Context, batch_ids: list[str], records: PurchaseRecords) -> None:
+        """Wait elsewhere until a batch has ended, if there is a place that knows what this try has bought by then."""
+        from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
+
+        carried = _packed(records.records.carried)
+        if self.deferrable and len(carried) <= _MOST_CARRIED_BYTES:
+            self.defer(
+                trigger=EmailVerifyBatchTrigger(
+                    conn_id=self.conn_id,
+                    batch_id=batch_ids,
+                    poll_interval=self.poll_interval,
+                    max_outage=self.max_outage,
+                    until_any=True,
+                    # In the trigger, and not in the arguments of the deferral: dag.test() drops those.
+                    notes={"records": carried},
+                ),
+                method_name="execute_complete",
+            )
+        if not self.deferrable and task_state_store(context) is not None:  # so it is 3.3, which can do it
+            raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=self.poll_interval))
 
     @contextmanager
     def _cancelled_on_kill(self, submission: Submission) -> Iterator[None]:
@@ -209,8 +276,8 @@ class EmailVerifySubmitOperator(ListOperator):
             kept = Ledger(self.ledger, names.stem, clock=self._clock)
             self._check_ledger(kept, context["ti"].try_number)
         else:
-            kept = TaskState(task_state_store(context), clock=self._clock)
-            if not kept.is_kept:
+            kept = TaskState(task_state_store(context), self._carried, clock=self._clock)
+            if not kept.is_kept and self._carried is None:
                 self.log.warning(
                     "Airflow before 3.3 does not keep what this try submits. If it does not end well, a second try "
                     "will submit nothing. The argument ledger keeps it."
@@ -267,3 +334,11 @@ class EmailVerifySubmitOperator(ListOperator):
                 "1. Buy credits at the vendor. Or set check_credits=False to let the vendor decide.",
                 "2. Clear the task.",
             )
+
+
+def _packed(values: dict[str, Any]) -> str:
+    return base64.b64encode(zlib.compress(json.dumps(values).encode(), 9)).decode() if values else ""
+
+
+def _unpacked(text: str | None) -> dict[str, Any] | None:
+    return dict(json.loads(zlib.decompress(base64.b64decode(text)))) if text else None

@@ -21,11 +21,9 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_emailverify import exceptions
 from airflow_provider_emailverify.batches import read_batch_ids
 from airflow_provider_emailverify.exceptions import (
     ConnectionMissingError,
-    EmailVerifyError,
     InvalidRequestError,
     TransientError,
 )
@@ -38,7 +36,7 @@ from airflow_provider_emailverify.steps.poking import POKE_SECONDS, Poke
 from airflow_provider_emailverify.steps.state import WaitNotes, patiently
 from airflow_provider_emailverify.steps.waiting import MISSING_SECONDS, BatchWait
 from airflow_provider_emailverify.steps.waiting_for_many import BatchesWait
-from airflow_provider_emailverify.task_errors import as_task_error, fail_fast_when_permanent, log_steps
+from airflow_provider_emailverify.task_errors import as_task_error, error_in, fail_fast_when_permanent, log_steps
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
 from airflow_provider_emailverify.version_compat import TaskDeferralError, task_state_store
 
@@ -167,13 +165,10 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         :param event: what the trigger said.
         :raises ValueError: the event is not one of :class:`EmailVerifyBatchTrigger`.
         """
+        if error := error_in(event):
+            log_steps(error)
+            self._end(as_task_error(error))
         match event:
-            case {"error": {"type": str(name), "message": str(message)} as told}:
-                kind = getattr(exceptions, name, None)
-                if isinstance(kind, type) and issubclass(kind, EmailVerifyError):
-                    error = kind(message).with_steps(*map(str, told.get("steps", ())))
-                    log_steps(error)
-                    self._end(as_task_error(error))
             case {"batch_id": str(batch_id), "status": {"state": "ready"} as status}:
                 patiently(partial(context["ti"].xcom_push, key="status", value=status), clock=self._clock)
                 return batch_id

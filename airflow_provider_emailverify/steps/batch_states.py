@@ -80,6 +80,11 @@ class BatchStates:
         return _OPEN not in self._marks
 
     @property
+    def final(self) -> int:
+        """How many batches are final."""
+        return len(self._marks) - self._marks.count(_OPEN)
+
+    @property
     def failed(self) -> int:
         """How many batches will not be ready."""
         return sum(map(self._marks.count, (_FAILED, _CANCELLED, _UNKNOWN)))
@@ -225,7 +230,7 @@ class BatchStates:
     @property
     def tenths(self) -> list[int]:
         """How far the list is: the tenths of batches that are final, and of addresses that are done."""
-        final = len(self.batch_ids) - self._marks.count(_OPEN) + self._others["ready"] + self._others["failed"]
+        final = self.final + self._others["ready"] + self._others["failed"]
         addresses, done = self._all_addresses
         return [10 * final // (self._batches or 1), 10 * (done or 0) // (addresses or 1)]
 

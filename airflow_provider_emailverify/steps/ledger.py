@@ -21,7 +21,7 @@ import uuid
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, InvalidRequestError, StorageError
 from airflow_provider_emailverify.steps.state import patiently
@@ -51,6 +51,7 @@ class Ledger:
     """
 
     is_kept = True
+    carried: ClassVar[dict[str, Any]] = {}
     how_to_write = "It is the whole content of that object."
 
     def __init__(self, uri: str, stem: str, *, clock: Clock = time) -> None:

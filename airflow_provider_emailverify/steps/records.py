@@ -21,6 +21,11 @@ The records
     the same with ``"cancelled"``
         It was accepted, and cancelled when the task was killed.
 
+    Where the vendor works on so many batches at a time only, and a list makes more, one record of those that were open:
+
+    ``{"open": [7, 9], "before": 10}``
+        Of the batches 1 to 9 the others have ended. Without it, the vendor is asked for each.
+
     A person writes the vendor's id in place of a batch that was bought, and ``false`` in place of one that was not; and
     in place of a plan that is gone, the number of batches that may have been bought, or ``false`` for none.
 
@@ -55,8 +60,9 @@ What a later try makes of it
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +82,31 @@ if TYPE_CHECKING:
 
 PLAN = "emailverify_plan"
 ANSWERS = "emailverify_answers"
+OPEN = "emailverify_open"
 _AHEAD_SECONDS = 600.0
 # A record that is missed may be there a moment later, when what is in the way of the API has gone.
 _LOOK_AGAIN_AFTER = (1.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatches:
+    """
+    Which batches the vendor worked on when it was asked last.
+
+    :param open: their numbers.
+    :param before: of the batches with lower numbers, those that are not open have ended.
+    """
+
+    open: Sequence[int]
+    before: int
+
+    def has_ended(self, number: int) -> bool:
+        """
+        Tell whether a batch that was accepted has ended.
+
+        :param number: the batch.
+        """
+        return number < self.before and number not in self.open
 
 
 class PurchaseRecords:
@@ -137,6 +165,22 @@ class PurchaseRecords:
         :param answers: ``uri`` and ``sha256`` of the file.
         """
         self.records.set(ANSWERS, answers)
+
+    @property
+    def open_batches(self) -> OpenBatches | None:
+        """Which batches were open when the vendor was asked last; None if nobody wrote it down."""
+        match self.records.get(OPEN):
+            case {"open": list(numbers), "before": int(before)} if all(map(is_count, numbers)):
+                return OpenBatches(numbers, before)
+        return None
+
+    def note_open(self, batches: OpenBatches) -> None:
+        """
+        Write down which batches are open.
+
+        :param batches: the batches.
+        """
+        self.records.set(OPEN, {"open": list(batches.open), "before": batches.before})
 
     def changed(self, plan: Plan) -> list[str]:
         """

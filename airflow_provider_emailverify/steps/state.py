@@ -43,8 +43,8 @@ class StateStore(Protocol):
 class InMemoryStore:
     """Stand in where Airflow has no task state store. It ends with the process."""
 
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
+    def __init__(self, values: dict[str, Any] | None = None) -> None:
+        self.values: dict[str, Any] = dict(values or {})
 
     def get(self, key: str) -> Any:
         """Return a value, or None."""
@@ -66,6 +66,10 @@ class Records(Protocol):
     is_kept: bool
     how_to_write: str
 
+    @property
+    def carried(self) -> dict[str, Any]:
+        """Where they are not kept, all of them as JSON, for another process of the same try."""
+
     def get(self, key: str) -> Any:
         """Return a record; None if there is none."""
 
@@ -84,15 +88,21 @@ class TaskState:
     Keep records in Airflow's task state store.
 
     :param store: the store; None before Airflow 3.3, where records end with the process.
+    :param carried: the :attr:`carried` of the process before, where there is no store.
     :param clock: the time.
     """
 
     how_to_write = 'Airflow\'s REST API does it: PUT …/state-store/<key> {"value": …, "expires_at": null}'
 
-    def __init__(self, store: StateStore | None, *, clock: Clock = time) -> None:
+    def __init__(self, store: StateStore | None, carried: dict[str, Any] | None = None, *, clock: Clock = time) -> None:
         self.is_kept = store is not None
-        self._store = store or InMemoryStore()
+        self._store = store or InMemoryStore(carried)
         self._clock = clock
+
+    @property
+    def carried(self) -> dict[str, Any]:
+        """What another process of this try has to know, because nobody keeps it: JSON."""
+        return self._store.values if isinstance(self._store, InMemoryStore) else {}
 
     def get(self, key: str) -> Any:
         """

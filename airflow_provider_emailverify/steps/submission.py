@@ -20,6 +20,7 @@ from airflow_provider_emailverify.steps.batch_record import BatchFate, BatchReco
 from airflow_provider_emailverify.steps.kill_switch import KillSwitch
 from airflow_provider_emailverify.steps.records import PurchaseRecords
 from airflow_provider_emailverify.steps.repair import Repair
+from airflow_provider_emailverify.steps.room import Room
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
@@ -77,6 +78,7 @@ class Submission:
         self._in_doubt: dict[int, BatchRecord] = {}
         self._own: list[int] = []  # what this process submitted and may cancel
         self._cancelled: set[int] = set()
+        self._room = Room(hook, records, self.accepted, self.wait)
         self._resume()
 
     @property
@@ -117,15 +119,27 @@ class Submission:
         :param on_unknown: ``resubmit`` lets the next try send again what may have been accepted by now.
         :raises SubmissionUnknownError: nobody knows whether the vendor took a batch, and ``on_unknown`` is ``fail``.
         :raises SubmissionStoppedError: the task was killed.
+        :raises NoRoomError: the vendor takes no batch more until another one has ended. It may be called again then.
         :raises EmailVerifyError: the vendor refused a batch; what was submitted before stays submitted.
         """
         # Pauses between the attempts can be ended by a kill.
-        again = self.hook.client.retrying(RateLimitedError, VendorUnreachableError).copy(sleep=self._wait)
+        again = self.hook.client.retrying(RateLimitedError, VendorUnreachableError).copy(sleep=self.wait)
         for number, batch in enumerate(self.emails.batches(self.plan.batch_size), 1):
             self._kill_switch.check()
             if number not in self.accepted:
+                self._room.require(number)
                 again(self._submit, number, batch, on_unknown)
         return [self.accepted[number] for number in range(1, self.batches + 1)]
+
+    def wait(self, seconds: float) -> None:
+        """
+        Wait, unless the task is killed.
+
+        :param seconds: how long.
+        :raises SubmissionStoppedError: the task was killed.
+        """
+        with self._kill_switch.waiting():
+            self._clock.sleep(seconds)
 
     def cancel(self, hook: EmailVerifyHook) -> None:
         """
@@ -224,10 +238,6 @@ class Submission:
             self._accept(number, self._checked_id(number, record.batch_id))
             return
         raise self._repair.begun_by_another(number, record)
-
-    def _wait(self, seconds: float) -> None:
-        with self._kill_switch.waiting():
-            self._clock.sleep(seconds)
 
     def _wait_for_turn(self) -> None:
         with self._kill_switch.waiting():

@@ -44,12 +44,13 @@ class BatchesWait(Wait):
     :param notes: the :attr:`notes` of an earlier process, when this one goes on with its wait. Those of another list
         are not used.
     :param others: what else the list holds, where this is the wait for a part of it: see :meth:`.BatchStates.others`.
+    :param until_any: the wait is over when one of the batches is final.
     :param clock: the time.
     :ivar states: what is known of the batches.
     :ivar goes_on: whether the notes were of use.
     """
 
-    __slots__ = ("_next", "_said", "_said_at", "_words", "goes_on", "states")
+    __slots__ = ("_next", "_said", "_said_at", "_until_any", "_words", "goes_on", "states")
     _comfort = "The batches go on at the vendor. Nothing is lost, and nothing is paid for again."
 
     def __init__(
@@ -59,6 +60,7 @@ class BatchesWait(Wait):
         notes: dict[str, Any] | None = None,
         *,
         others: dict[str, Any] | None = None,
+        until_any: bool = False,
         clock: Clock = time,
     ) -> None:
         if notes and "list" in notes and notes["list"] != BatchStates(batch_ids).digest:
@@ -71,6 +73,7 @@ class BatchesWait(Wait):
         self._next: int = notes.get("next", 0)
         self._said: list[int] = notes.get("said") or self.states.tenths
         self._said_at: float = notes.get("said_at") or clock.time()
+        self._until_any = until_any
         self._words: set[str] = set()
 
     @property
@@ -87,8 +90,8 @@ class BatchesWait(Wait):
 
     @property
     def is_over(self) -> bool:
-        """Whether all batches are final."""
-        return self.states.is_over
+        """Whether all batches are final, or as many as are waited for."""
+        return self.states.is_over or (self._until_any and self.states.final > 0)
 
     def open_batches(self) -> list[int]:
         """Return the places of the batches that are not final. Those that were asked for last come last."""
@@ -99,7 +102,10 @@ class BatchesWait(Wait):
         if self._started is None:
             self._started = self._clock.monotonic()
             count = len(self.states.batch_ids)
-            log.info("Waiting until %s %s ready.", count_of(count, "batch"), "is" if count == 1 else "are")
+            if self._until_any:
+                log.info("Waiting until one of %s has ended.", count_of(count, "batch"))
+            else:
+                log.info("Waiting until %s %s ready.", count_of(count, "batch"), "is" if count == 1 else "are")
 
     def ask(self, place: int, hook: EmailVerifyHook) -> BatchStatus | EmailVerifyError:
         """

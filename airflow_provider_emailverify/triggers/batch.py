@@ -34,6 +34,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
     :param unasked: of a list, so many batches, the first ones, were not asked for just before. They are due at once.
     :param others: what the whole list holds beside this part of it, for the progress that is logged.
     :param notes: what the sensor wants to find in the event of a list.
+    :param until_any: fire when one batch of a list is final, not when all are. The event names no open ones.
     :param cancel_on_kill: cancel the batches at the vendor when a person ends the wait, where Airflow tells (3.3).
     """
 
@@ -48,6 +49,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         unasked: int = 0,
         others: dict[str, Any] | None = None,
         notes: dict[str, Any] | None = None,
+        until_any: bool = False,
         cancel_on_kill: bool = False,
     ) -> None:
         # Airflow annotates nothing of it.
@@ -60,6 +62,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         self.unasked = unasked
         self.others = others
         self.notes = notes
+        self.until_any = until_any
         self.cancel_on_kill = cancel_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -73,6 +76,8 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         }
         if isinstance(self.batch_id, list):  # a triggerer of an older version knows none of these
             arguments |= {"unasked": self.unasked, "others": self.others, "notes": self.notes}
+        if self.until_any:
+            arguments["until_any"] = True
         if self.cancel_on_kill:
             arguments["cancel_on_kill"] = True
         return "airflow_provider_emailverify.triggers.batch.EmailVerifyBatchTrigger", arguments
@@ -93,7 +98,9 @@ class EmailVerifyBatchTrigger(BaseTrigger):
                     wait = BatchWait(self.batch_id, self.max_outage, begun)
                     event["status"] = (await poller.wait_for(wait, self.poll_interval)).as_dict()
                 else:
-                    many = BatchesWait(self.batch_id, self.max_outage, begun, others=self.others)
+                    many = BatchesWait(
+                        self.batch_id, self.max_outage, begun, others=self.others, until_any=self.until_any
+                    )
                     await poller.wait_for_all(many, self.poll_interval, self.unasked)
                     event |= many.states.event | {"notes": self.notes}
         except EmailVerifyError as error:

@@ -50,10 +50,8 @@ def main() -> None:
         for number in range(args.processes):
             place = Path(folder) / (f"machine-{number}" if args.redis else "turns")
             command = [sys.executable, turn_taker.__file__, str(place), str(args.limit), str(args.minutes * 60), *port]
-            tree = number % args.trees
-            takers.append(
-                subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=0 if tree else None)
-            )
+            group = 0 if number % args.trees else None
+            takers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=group))
         started = time.monotonic()
         times = [list(map(float, taker.communicate()[0].split())) for taker in takers]
         seconds = time.monotonic() - started

@@ -7,6 +7,9 @@ import csv
 import importlib.util
 import io
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -202,4 +205,38 @@ def test_an_answer_that_was_lost_is_paid_once(vendor: str, walk: Walk, sandbox: 
             walk.submit()
 
     assert len(sandbox.ledger.batches(vendor)) == 2
+    assert sandbox.ledger.charged_more_than_once() == []
+
+
+def test_a_process_that_is_killed_between_the_request_and_its_answer_pays_once(
+    vendor: str, walk: Walk, sandbox: SandboxServer
+) -> None:
+    """SIGKILL, while the vendor has taken the batch and its answer is on the way."""
+    if vendor not in FINDERS:
+        pytest.skip("the vendor cannot be asked for a batch by its name: a person has to look")
+    sandbox.faults.add(vendor=vendor, operation="submit", kind="slow", times=1, size=1, interval=2.0)
+    ledger = f"file://{walk.folder}/ledger"
+    code = f"""
+from tests.submit_task import Ti
+from airflow_provider_emailverify.operators.submit import EmailVerifySubmitOperator
+
+EmailVerifySubmitOperator(
+    task_id="submit", source="file://{walk.source}", conn_id="{walk.conn_id}", batch_size=3, ledger="{ledger}"
+).execute({{"ti": Ti(), "outlet_events": {{}}}})
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            if sandbox.ledger.batches(vendor):
+                break
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    assert len(sandbox.ledger.batches(vendor)) == 1
+    walk.ti.try_number = 2
+    ids = walk.submit(ledger=ledger)
+
+    assert ids == [batch.batch_id for batch in sandbox.ledger.batches(vendor)]
+    assert len(ids) == 2
     assert sandbox.ledger.charged_more_than_once() == []

@@ -16,11 +16,7 @@ from typing import Any, Literal
 
 from airflow_provider_emailverify.batches import BatchState, BatchStatus, emails_as_csv, parse_id, require_ready
 from airflow_provider_emailverify.connections import TABLE_EXTRAS
-from airflow_provider_emailverify.exceptions import (
-    BatchNotFoundError,
-    InvalidRequestError,
-    UnexpectedResponseError,
-)
+from airflow_provider_emailverify.exceptions import BatchNotFoundError, InvalidRequestError, UnexpectedResponseError
 from airflow_provider_emailverify.hooks.answers import whole
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.http.auth import Key, Site

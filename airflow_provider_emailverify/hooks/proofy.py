@@ -56,11 +56,7 @@ _ROWS = NestedRows(
 
 
 def _is_error(payload: JSON) -> bool:
-    """
-    Tell whether a 200 is an error: Proofy's errors are an object with a ``message`` and nothing of a batch.
-
-    A status of "error" beside a message and no id is about the request, not about a batch.
-    """
+    """Tell whether a 200 is an error: one has a ``message``, and nothing of a batch or the status "error" beside it."""
     is_message = isinstance(payload, dict) and "message" in payload
     has_batch = is_message and payload.keys() & {"status", "id", "credits", "result"}
     return has_error(payload) or (is_message and (payload.get("status") == "error" or not has_batch))
@@ -85,8 +81,7 @@ class ProofyHook(EmailVerifyHook):
     # Rows hold an address in two parts; where one is missing, the row has no address.
     layout = Layout(words=_WORDS, rows="list", row_reader=_ROWS)
     states = {
-        "parsing": BatchState.PENDING,
-        "queued": BatchState.PENDING,
+        **dict.fromkeys(("parsing", "queued"), BatchState.PENDING),
         "processing": BatchState.RUNNING,
         "ready": BatchState.READY,
         **dict.fromkeys(("failed", "error", "rejected"), BatchState.FAILED),

@@ -20,7 +20,7 @@ from airflow_provider_emailverify.exceptions import UnexpectedResponseError
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.http.auth import Key, Site
 from airflow_provider_emailverify.http.bodies import Json
-from airflow_provider_emailverify.http.errors import JSON, ErrorRules, error_message
+from airflow_provider_emailverify.http.errors import JSON, ErrorRules, problem_message
 from airflow_provider_emailverify.results.findings import reasons_by_word
 from airflow_provider_emailverify.results.layout import CSV_TYPE, JSON_TYPE, Layout, VendorFile
 from airflow_provider_emailverify.results.likely import PLAIN_WORDS
@@ -59,14 +59,6 @@ _REASONS = reasons_by_word(
 )
 
 
-def _message(payload: JSON) -> str:
-    """Return the words of a problem document (RFC 9457)."""
-    found = error_message(payload)
-    if found or not isinstance(payload, dict):
-        return found
-    return next((text for text in (payload.get("detail"), payload.get("title")) if isinstance(text, str)), "")
-
-
 def _overview(answer: JSON) -> Any:
     """Return the overview of a job, which stands in an answer or is the answer."""
     return answer.get("overview", answer) if isinstance(answer, dict) else answer
@@ -89,7 +81,7 @@ class VerifaliaHook(EmailVerifyHook):
     default_conn_name = "verifalia_default"
     # Its clients take any of api-1, api-2 and api-3; the connection's Host picks another one.
     site = Site("https://api-1.verifalia.com/v2.6", Key.basic("{key}:"))
-    errors = ErrorRules(message_of=_message)
+    errors = ErrorRules(message_of=problem_message)
     extras = TABLE_EXTRAS
     judged_by = "its client verifalia 5.0.0"
     layout = Layout(

@@ -1,9 +1,9 @@
 """
 ZeroBounce (https://www.zerobounce.net), API v2.
 
-Known from the vendor's documentation and the source of its Python client. Not published: whether
-a file that is not complete can be downloaded in part (so the status is asked for first), all words for the state of a
-file, and the words of errors. Files cannot be found by their name, so a lost answer leaves a batch in doubt.
+Known from the vendor's documentation and the source of its Python client. Not published: whether a file can be
+downloaded in part (so the status is asked for first), all words of states, and those of errors. Files cannot be found
+by their name, so a lost answer leaves a batch in doubt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from airflow_provider_emailverify.hooks.answers import id_in, verdict_with
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
 from airflow_provider_emailverify.http.auth import Key, Site
 from airflow_provider_emailverify.http.bodies import Form
-from airflow_provider_emailverify.http.errors import CREDIT_WORDS, JSON, ErrorRules
+from airflow_provider_emailverify.http.errors import CREDIT_WORDS, JSON, ErrorRules, error_message
 from airflow_provider_emailverify.results.findings import reasons_by_word
 from airflow_provider_emailverify.results.layout import CSV_TYPE, Layout
 from airflow_provider_emailverify.results.likely import VALID_WORDS
@@ -59,17 +59,9 @@ _REASONS = reasons_by_word(
 )
 
 
-def _message(payload: JSON) -> str:
-    """Return an error's words, which stand under one of four names, as a text or a list of them."""
-    if not isinstance(payload, dict):
-        return ""
-    found = next(filter(None, (payload.get(name) for name in ("message", "error_message", "error", "Error"))), "")
-    return " ".join(map(str, found)) if isinstance(found, list) else str(found)
-
-
 def _code(payload: JSON) -> str:
     """Tell what an error is by its words: ZeroBounce has no codes, and most of its errors come with a 200."""
-    words = _message(payload).lower()
+    words = error_message(payload).lower()
     if "api key" in words or "apikey" in words:
         return "key"
     if not isinstance(payload, dict) or str(payload.get("success")).lower() != "false":
@@ -100,7 +92,6 @@ class ZeroBounceHook(EmailVerifyHook):
         },
         code_statuses=frozenset({200, 400}),
         code_of=_code,
-        message_of=_message,
     )
     extras = TABLE_EXTRAS
     judged_by = "its documentation and the source of its Python client"
@@ -118,8 +109,7 @@ class ZeroBounceHook(EmailVerifyHook):
     )
     states = {
         "queued": BatchState.PENDING,
-        "in progress": BatchState.RUNNING,
-        "processing": BatchState.RUNNING,
+        **dict.fromkeys(("in progress", "processing"), BatchState.RUNNING),
         "complete": BatchState.READY,
         "failed": BatchState.FAILED,
     }
@@ -133,9 +123,8 @@ class ZeroBounceHook(EmailVerifyHook):
 
     def get_batch_status(self, batch_id: str) -> BatchStatus:
         # Source: docs, "v2-file-status".
-        answer = self.client.request_json(
-            "GET", "/filestatus", batch_id=batch_id, params={"file_id": read_batch_id(batch_id)}
-        )
+        params = {"file_id": read_batch_id(batch_id)}
+        answer = self.client.request_json("GET", "/filestatus", batch_id=batch_id, params=params)
         return self.batch_status(batch_id, self.member(answer, "file_status", batch_id))
 
     def download_results(self, batch_id: str, options: None = None) -> AbstractContextManager[Download]:
@@ -144,8 +133,7 @@ class ZeroBounceHook(EmailVerifyHook):
 
     def get_credits(self) -> float:
         # Source: docs, "get-credits": text, and -1 where the key is wrong.
-        answer = self.at(_REAL_TIME).request_json("GET", "/getcredits")
-        balance = self.number(self.member(answer, "Credits"), "credits")
+        balance = self.number(self.member(self.at(_REAL_TIME).request_json("GET", "/getcredits"), "Credits"), "credits")
         if balance < 0:
             raise AuthenticationError(f"{self.client.name} has no account for the key. {AuthenticationError.advice}")
         return balance

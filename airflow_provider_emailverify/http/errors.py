@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,9 @@ JSON = Any
 
 #: The statuses that can only mean "I did not take it"; any other that is no success leaves a purchase in doubt.
 REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 410, 411, 413, 414, 415, 422, 426, 428, 429, 431, 451})
+# Not those of a problem document (RFC 9457): gateways send them too, and they are no word of the vendor's.
+_WORDS_AT = ("message", "error_message", "error", "Error")
+_WORDS_OF_A_PROBLEM = (*_WORDS_AT, "detail", "title")
 #: Words by which an error message speaks of the balance.
 CREDIT_WORDS = re.compile(r"\b(credits?|balance|quota)\b", re.IGNORECASE)
 #: Words by which an error message speaks of the pace; they go before those of the balance.
@@ -74,12 +77,25 @@ def error_code(payload: JSON) -> str:
 
 
 def error_message(payload: JSON) -> str:
-    """Return an error's words as most vendors say them: ``message``, ``error.message`` or ``error``."""
-    if not isinstance(payload, dict):
-        return ""
-    error = payload.get("error")
-    inner = error.get("message") if isinstance(error, dict) else error
-    return next((text for text in (payload.get("message"), inner) if isinstance(text, str) and text), "")
+    """Return an error's words as most vendors say them: a text or a list of them, under one of some names."""
+    return _words(payload, _WORDS_AT)
+
+
+def problem_message(payload: JSON) -> str:
+    """Return an error's words of a vendor whose errors are problem documents (RFC 9457)."""
+    return _words(payload, _WORDS_OF_A_PROBLEM)
+
+
+def _words(payload: JSON, names: Sequence[str]) -> str:
+    for name in names if isinstance(payload, dict) else ():
+        said = payload.get(name)
+        if isinstance(said, dict):
+            said = said.get("message")
+        if isinstance(said, list):
+            said = " ".join(map(str, said))
+        if isinstance(said, str) and said:
+            return said
+    return ""
 
 
 def has_error(payload: JSON) -> bool:

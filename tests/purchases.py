@@ -71,6 +71,7 @@ class Vendor:
 
     conn_id = "vendor"
     hook_name = "Vendor"
+    max_parallel_batches = None
 
     def __init__(self, rng: random.Random, step: Callable[[], None], *, can_find: bool) -> None:
         self.accepted: dict[str, list[str]] = {}

@@ -80,7 +80,15 @@ def test_the_table_of_vendors_has_a_row_for_each_connection_type() -> None:
     _, _, *rows = done.stdout.splitlines()
     names = [row.split("|")[1].strip() for row in rows]
     assert names == [entry["hook-name"] for entry in get_provider_info()["connection-types"]]
-    assert [cell.strip() for cell in rows[0].split("|")[2:9]] == ["proofy", "10,000", "2", "25", "no", "yes", "yes"]
+    assert [cell.strip() for cell in rows[0].split("|")[2:9]] == [
+        "proofy",
+        "10,000",
+        "not limited",
+        "25",
+        "no",
+        "yes",
+        "yes",
+    ]
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -20,7 +20,7 @@ demo: .venv/.ready ## Verify a list from end to end, in a sandbox of the vendors
 	@$(bin)/python dags_examples/demo.py --emails "$(EMAILS)" --encoding "$(ENCODING)" --port "$(PORT)" --vendor "$(VENDOR)"
 
 test: .venv/.ready ## Run the tests
-	@$(bin)/python -m pytest -n 2 --dist loadscope tests/unit tests/integration
+	@$(bin)/python -m pytest -n 2 --dist loadscope tests/integration tests/unit
 
 judges: .venv/.ready ## Install the vendors' own clients, by which make test judges the sandbox: Python's, and Node's if npm is here
 	@$(bin)/python -m pip --version >/dev/null 2>&1 || $(bin)/python -m ensurepip

@@ -91,7 +91,7 @@ def run(cell: Cell) -> Outcome:
     log = cell.folder / "tests.log"
     with log.open("w") as file:
         code = subprocess.run(
-            [environment.python, "-m", "pytest", "-n", "2", "--dist", "loadscope", "tests/unit", "tests/integration"],
+            [environment.python, "-m", "pytest", "-n", "2", "--dist", "loadscope", "tests/integration", "tests/unit"],
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=file,

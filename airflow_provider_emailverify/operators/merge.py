@@ -15,6 +15,7 @@ from airflow_provider_emailverify.version_compat import ASSETS
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_emailverify.steps.lineage import ListLineage
     from airflow_provider_emailverify.steps.merging import Merged
 
 #: What a merge adds to a list unless it is told otherwise.
@@ -138,6 +139,7 @@ class EmailVerifyMergeOperator(BaseOperator):
         self.replace_columns = replace_columns
         self.submitted = submitted
         self.report = report
+        self._lineage: ListLineage | None = None  # for OpenLineage, which asks after the task has ended
 
     def execute(self, context: Context) -> Any:
         """
@@ -166,7 +168,21 @@ class EmailVerifyMergeOperator(BaseOperator):
             )
         context["ti"].xcom_push(key="summary", value=summary)
         self._describe_outlets(context, merged)
+        self._lineage = self._tell_lineage(merged)
         return merged.paths
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Tell OpenLineage what was read and written, as an ``OperatorLineage``.
+
+        :param task_instance: of no use here.
+        """
+        return self._lineage.facets if self._lineage else None
+
+    def _tell_lineage(self, merged: Merged) -> ListLineage | None:
+        from airflow_provider_emailverify.steps.lineage import tell_lineage
+
+        return tell_lineage(self, read=merged.read, written={file.destination.uri: file.rows for file in merged.files})
 
     def _merge(self) -> Merged:
         from airflow_provider_emailverify.lists.cleaning import Cleaning

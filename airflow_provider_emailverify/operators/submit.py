@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
     from airflow_provider_emailverify.http.policy import Clock
     from airflow_provider_emailverify.steps.ledger import Ledger
+    from airflow_provider_emailverify.steps.lineage import ListLineage
+    from airflow_provider_emailverify.steps.list_to_buy import ListToBuy
     from airflow_provider_emailverify.steps.names import BatchNames
     from airflow_provider_emailverify.steps.records import PurchaseRecords
     from airflow_provider_emailverify.steps.submission import Submission
@@ -126,6 +128,7 @@ class EmailVerifySubmitOperator(ListOperator):
         self.max_outage = read_optional_seconds("max_outage", max_outage)
         self._kill_switch = KillSwitch()
         self._carried: dict[str, Any] | None = None
+        self._lineage: ListLineage | None = None  # for OpenLineage, which asks after the task has ended
 
     def execute(self, context: Context) -> list[str]:
         """
@@ -209,7 +212,27 @@ class EmailVerifySubmitOperator(ListOperator):
                         metrics.count(name, hook, number)
                 for key, value in pushed.items():
                     patiently(partial(context["ti"].xcom_push, key=key, value=value), clock=self._clock)
+            self._lineage = self._tell_lineage(found, submission, batch_ids)
         return batch_ids
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Tell OpenLineage which list became which batches, as an ``OperatorLineage``.
+
+        :param task_instance: of no use here.
+        """
+        return self._lineage.facets if self._lineage else None
+
+    def _tell_lineage(self, found: ListToBuy, submission: Submission, batch_ids: list[str]) -> ListLineage | None:
+        from airflow_provider_emailverify.steps.lineage import tell_lineage
+
+        return tell_lineage(
+            self,
+            read=[file.uri for file in found.sources.files],
+            written={found.answers: None} if found.answers else {},
+            vendor_url=submission.hook.client.site.base_url,
+            batch_ids=batch_ids,
+        )
 
     def _run(self, context: Context, submission: Submission, records: PurchaseRecords) -> list[str]:
         from airflow_provider_emailverify.steps.room import NoRoomError

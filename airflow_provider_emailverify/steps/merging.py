@@ -90,11 +90,13 @@ class Merged:
     :param paths: the URI of the list, or a dict with those of each verdict; a list of that for several lists.
     :param summary: the figures, as primitives.
     :param files: the files.
+    :param read: the URIs of lists and results.
     """
 
     paths: Any
     summary: dict[str, Any]
     files: list[MergedFile]
+    read: list[str]
 
 
 @dataclass(slots=True)
@@ -152,6 +154,7 @@ def merge(source: str | Sequence[str], results: Any, destination: Destination, o
         ExitStack() as spools,
     ):
         work = _Merge(table, answers, paths, options, spools)
+        work.read = [each.uri for each in (*found.files, *result_files)]
         for each in sources:
             work.expect(each)
         table.complete()
@@ -195,6 +198,7 @@ class _Merge:
         self._others = [OtherAddresses(table, len(self._wanted) + column) for column in range(len(self._wanted))]
         self._expected = 0
         self._written = 0
+        self.read: list[str] = []
 
     def expect(self, source: _Source) -> None:
         """Read a list for the first time: which addresses it has."""
@@ -294,7 +298,7 @@ class _Merge:
                 publish(*page)
         else:
             publish_together([*((file.spool, file.destination) for file in files), *pages])
-        return Merged(summary["paths"], summary, files)
+        return Merged(summary["paths"], summary, files, self.read)
 
     def _report(self, summary: dict[str, Any]) -> tuple[Spool, Destination]:
         destination = self._paths.report(summary["sources"][0]["source"])

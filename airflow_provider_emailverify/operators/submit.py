@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,6 +19,7 @@ from airflow_provider_emailverify.exceptions import (
 )
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.limits import plain_number
+from airflow_provider_emailverify.operators.leaving_slot import carried_by, leave_slot
 from airflow_provider_emailverify.operators.list_arguments import ListOperator
 from airflow_provider_emailverify.steps.arguments import read_optional_seconds, read_seconds, read_whole_number
 from airflow_provider_emailverify.steps.batch_sizes import batch_size_of
@@ -29,7 +27,7 @@ from airflow_provider_emailverify.steps.connecting import open_hook
 from airflow_provider_emailverify.steps.kill_switch import KillSwitch
 from airflow_provider_emailverify.steps.state import patiently
 from airflow_provider_emailverify.task_errors import error_in, fail_fast_when_permanent
-from airflow_provider_emailverify.version_compat import AirflowRescheduleException, task_state_store
+from airflow_provider_emailverify.version_compat import task_state_store
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -42,10 +40,6 @@ if TYPE_CHECKING:
     from airflow_provider_emailverify.steps.names import BatchNames
     from airflow_provider_emailverify.steps.records import PurchaseRecords
     from airflow_provider_emailverify.steps.submission import Submission
-
-
-# MySQL keeps what a trigger is given in 65,535 bytes, encrypted; the ids that are waited for are in there too.
-_MOST_CARRIED_BYTES = 36_000
 
 
 class EmailVerifySubmitOperator(ListOperator):
@@ -160,7 +154,7 @@ class EmailVerifySubmitOperator(ListOperator):
         with fail_fast_when_permanent():
             if error := error_in(event):
                 raise error
-        self._carried = _unpacked(((event or {}).get("notes") or {}).get("records"))
+        self._carried = carried_by(event)
         return self.execute(context)
 
     def on_kill(self) -> None:
@@ -242,29 +236,17 @@ class EmailVerifySubmitOperator(ListOperator):
                 return submission.run(self.on_unknown_submission)
             except NoRoomError as error:
                 batch_ids = error.batch_ids
-            self._leave_slot(context, batch_ids, records)
-            submission.wait(self.poll_interval)
-
-    def _leave_slot(self, context: Context, batch_ids: list[str], records: PurchaseRecords) -> None:
-        """Wait elsewhere until a batch has ended, if there is a place that knows what this try has bought by then."""
-        from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
-
-        carried = _packed(records.records.carried)
-        if self.deferrable and len(carried) <= _MOST_CARRIED_BYTES:
-            self.defer(
-                trigger=EmailVerifyBatchTrigger(
-                    conn_id=self.conn_id,
-                    batch_id=batch_ids,
-                    poll_interval=self.poll_interval,
-                    max_outage=self.max_outage,
-                    until_any=True,
-                    # In the trigger, and not in the arguments of the deferral: dag.test() drops those.
-                    notes={"records": carried},
-                ),
-                method_name="execute_complete",
+            leave_slot(
+                self,
+                context,
+                records,
+                deferrable=self.deferrable,
+                poll_interval=self.poll_interval,
+                conn_id=self.conn_id,
+                batch_id=batch_ids,
+                max_outage=self.max_outage,
             )
-        if not self.deferrable and task_state_store(context) is not None:  # so it is 3.3, which can do it
-            raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=self.poll_interval))
+            submission.wait(self.poll_interval)
 
     @contextmanager
     def _cancelled_on_kill(self, submission: Submission) -> Iterator[None]:
@@ -357,11 +339,3 @@ class EmailVerifySubmitOperator(ListOperator):
                 "1. Buy credits at the vendor. Or set check_credits=False to let the vendor decide.",
                 "2. Clear the task.",
             )
-
-
-def _packed(values: dict[str, Any]) -> str:
-    return base64.b64encode(zlib.compress(json.dumps(values).encode(), 9)).decode() if values else ""
-
-
-def _unpacked(text: str | None) -> dict[str, Any] | None:
-    return dict(json.loads(zlib.decompress(base64.b64decode(text)))) if text else None

@@ -48,8 +48,7 @@ class ListLineage:
         from airflow.providers.openlineage.extractors import OperatorLineage
 
         outputs = [OutputDataset(*each) for each in self.batches]
-        for uri in self.written:
-            rows = self.written[uri]
+        for uri, rows in self.written.items():
             facets: dict[str, Any] = (
                 {} if rows is None else {"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=rows)}
             )

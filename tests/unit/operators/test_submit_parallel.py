@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_emailverify.exceptions import SubmissionStoppedError, VendorOutageError
-from airflow_provider_emailverify.operators import submit
+from airflow_provider_emailverify.operators import leaving_slot, submit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
 from airflow_provider_emailverify.version_compat import AirflowRescheduleException
@@ -230,7 +230,7 @@ def test_more_than_a_trigger_can_carry_waits_in_its_slot(
     task: LeavingTask, vendor: SandboxServer, task_clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task.store = None
-    monkeypatch.setattr(submit, "_MOST_CARRIED_BYTES", 10)
+    monkeypatch.setattr(leaving_slot, "_MOST_CARRIED_BYTES", 10)
     monkeypatch.setattr(task_clock, "sleep", lambda _seconds: end(vendor, 2))
 
     assert len(task.go_on(deferrable=True)) == 7

@@ -106,7 +106,7 @@ class Prescreen:
             )
             return
         self._found = found
-        log.info("Looked up %d domains: %d take no mail, %d are not known here", len(domains), len(found), unknown)
+        log.info("Domains looked up: %d; without mail: %d; not known here: %d", len(domains), len(found), unknown)
 
     def judge(self, address: str) -> Found | None:
         """

@@ -139,7 +139,7 @@ class EmailVerifyDownloadOperator(BaseOperator):
             landed = self._land(context, EmailVerifyHook.get_hook(self.conn_id))
         self._landed = landed
         self.log.info(
-            "Published %d rows, %d bytes, at %s",
+            "Rows: %d; bytes: %d. Published at %s",
             landed.summary["rows"],
             landed.summary["bytes"],
             landed.folder.uri if landed.folder else landed.paths,

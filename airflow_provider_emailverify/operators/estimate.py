@@ -69,7 +69,7 @@ class EmailVerifyEstimateOperator(ListOperator):
         figures = found.figures
         context["ti"].xcom_push(key="answers", value=found.answers or "")
         self.log.info(
-            "%d of %d addresses would be bought, in %d batches; %d are known, %d get no mail",
+            "Addresses to buy: %d of %d; batches: %d; known: %d; without mail: %d",
             figures["to_buy"],
             figures["unique"],
             figures["batches"],

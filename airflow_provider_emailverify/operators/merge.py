@@ -153,7 +153,7 @@ class EmailVerifyMergeOperator(BaseOperator):
             merged = self._merge()
         summary = merged.summary
         self.log.info(
-            "Merged %d rows with %d addresses: %d rows without an answer, %d without an address. Published at %s",
+            "Rows: %d; addresses: %d; rows without an answer: %d, without an address: %d. Published at %s",
             summary["rows"],
             summary["addresses"],
             summary["missing"],

@@ -174,8 +174,7 @@ class EmailVerifySubmitOperator(ListOperator):
                 hook, found.rest, batch_size, names, records, kill_switch=self._kill_switch, clock=self._clock
             )
             self.log.info(
-                "Read %d values: %d addresses, of which %d are to buy; %d values dropped; %d batches, %d of them "
-                "submitted by an earlier try",
+                "Values: %d; addresses: %d, to buy: %d; values dropped: %d; batches: %d, submitted earlier: %d",
                 found.emails.read,
                 found.emails.unique,
                 found.rest.unique,

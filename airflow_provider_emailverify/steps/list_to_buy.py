@@ -187,7 +187,7 @@ def _screened(
         if records:
             records.note_answers({"uri": destination.uri, "sha256": spool.sha256})
     log.info(
-        "Of %d addresses %d are known and %d get no mail; these answers cost nothing, and are at %s",
+        "Addresses: %d, known: %d, without mail: %d; these answers cost nothing, and are at %s",
         emails.unique,
         found.known,
         found.prescreened,

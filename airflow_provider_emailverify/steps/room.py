@@ -78,7 +78,7 @@ class Room:
         self._records.note_open(OpenBatches(open_batches, number))
         if len(open_batches) >= self._most:
             log.info(
-                "%d batches were accepted, and %s works on %d at a time. Going on when one of them has ended.",
+                "Batches accepted: %d. %s works on %d at a time; going on when one of them has ended.",
                 len(self._accepted),
                 self._hook.client.name,
                 self._most,

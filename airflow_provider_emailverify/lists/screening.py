@@ -89,7 +89,8 @@ class _Parting:
     def known(self, emails: AddressFile, unknown: AddressFile) -> None:
         """Take the addresses of which something is known."""
         answers = Answers(_ANSWER)
-        with AnswerTable(answers, distinguish_case=self._how.distinguish_case) as table:
+        # A history is longer than the list that is parted by it.
+        with AnswerTable(answers, distinguish_case=self._how.distinguish_case, hears_strangers=True) as table:
             for batch in emails.batches(_AT_A_TIME):
                 table.expect(batch)
             table.complete()

@@ -27,7 +27,7 @@ _MOST_ANSWERS = _ANSWER >> 1
 # What stands in place of a hash for a cell without an address begins here, so that its check is its own.
 _NUMBER = 40
 # At least so many marks for a cell.
-_MARKS = 4
+_MARKS = 8
 
 
 class AnswerTable:
@@ -45,7 +45,7 @@ class AnswerTable:
     :param answers: the answers, by number.
     :param columns: how many columns of addresses the list has.
     :param distinguish_case: whether upper and lower case left of the "@" make two addresses.
-    :param hears_strangers: most answers will be about addresses that are not in the list. For 4 to 8 bytes a cell
+    :param hears_strangers: most answers will be about addresses that are not in the list. For 8 to 16 bytes a cell
         more, those are told in a fraction of the time.
     """
 

@@ -226,7 +226,7 @@ def _from_parquet(file: BinaryIO, answers: Answers, email_columns: Sequence[str]
             for each in columns:
                 addresses = batch.column(names[each.email]).cast(pa.string()).to_pylist()
                 found = [None if place is None else batch.column(names[place]) for place in each.places]
-                yield _block(addresses, _numbers_of(found, by_values))
+                yield _block(addresses, _numbers_of(found, batch.num_rows, by_values))
     except NoResultsError:
         raise
     except Exception:  # noqa: BLE001 - pyarrow's errors are of many classes, and their texts quote values
@@ -235,7 +235,7 @@ def _from_parquet(file: BinaryIO, answers: Answers, email_columns: Sequence[str]
         raise NoResultsError("is not a whole Parquet file") from None
 
 
-def _numbers_of(columns: Sequence[Any], by_values: _Numbers) -> list[int]:
+def _numbers_of(columns: Sequence[Any], rows: int, by_values: _Numbers) -> list[int]:
     """
     Return the numbers of the answers in a batch of rows.
 
@@ -244,7 +244,7 @@ def _numbers_of(columns: Sequence[Any], by_values: _Numbers) -> list[int]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    combinations: list[tuple[str | None, ...]] = [()]
+    combinations: list[tuple[str | None, ...]] = [()] if rows else []
     codes: Any = None
     for column in columns:
         if column is None:
@@ -252,13 +252,17 @@ def _numbers_of(columns: Sequence[Any], by_values: _Numbers) -> list[int]:
             continue
         coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         words = [*map(_word, coded.dictionary.to_pylist()), None]
+        if coded.null_count == rows or (not coded.null_count and len(words) == 2):  # the same in all rows
+            word = None if coded.null_count else words[0]
+            combinations = [(*before, word) for before in combinations]
+            continue
         own = coded.indices.cast(pa.int64()).fill_null(len(words) - 1)
         distinct = (own if codes is None else pc.add(pc.multiply(codes, len(words)), own)).dictionary_encode()
         pairs = [divmod(code, len(words)) for code in distinct.dictionary.to_pylist()]
         combinations = [(*combinations[before], words[word]) for before, word in pairs]
         codes = distinct.indices.cast(pa.int64())
     numbers = [by_values[values] for values in combinations]
-    return [numbers[code] for code in codes.to_pylist()]
+    return numbers * rows if codes is None else [numbers[code] for code in codes.to_pylist()]
 
 
 def _word(value: Any) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,31 @@ def test_a_parquet_file_whose_pages_are_damaged_is_none(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableResultsError, match="is not a whole Parquet file"):
         answers_in(path)
+
+
+def test_parquet_with_columns_that_say_the_same_or_nothing_in_all_rows(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = ("verdict", "vendor", "batch_id", "verified_at")
+    words = {
+        "verdict": [["deliverable"], ["risky", "unknown"]],
+        "vendor": [["a"], [None], ["a", None]],
+        "batch_id": [["b"], ["b", "c"], [None]],
+        "verified_at": [["2026-11-20T09:30:00Z"], [None, "2026-11-20T09:30:00Z"], [None]],
+    }
+    path = tmp_path / "results.parquet"
+    for rows in (0, 1, 4):
+        for choice in product(*(words[name] for name in columns)):
+            table: dict[str, list[Any]] = {"email": [f"{row}@example.com" for row in range(rows)]}
+            table |= {
+                name: [said[row % len(said)] for row in range(rows)] for name, said in zip(columns, choice, strict=True)
+            }
+            pq.write_table(pa.table({name: pa.array(each, pa.string()) for name, each in table.items()}), path)
+            answers = Answers(columns)
+
+            found = [
+                (address, *answers.values[number])
+                for block in read_answers(f"file://{path}", answers)
+                for address, number in zip(*block, strict=True)
+            ]
+
+            assert found == list(zip(*table.values(), strict=True))

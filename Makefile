@@ -58,6 +58,7 @@ bench: .venv/.ready ## Measure large downloads, results in one schema, lists, me
 	@$(bin)/python tests/benchmarks/waits.py
 	@$(bin)/python tests/benchmarks/waits.py --kinds ours --loads 1000x10 --hanging 1000
 	@$(bin)/python tests/benchmarks/waits.py --kinds ours --loads 1000x30 --listed 2000
+	@$(bin)/python tests/benchmarks/pace.py
 	@$(bin)/python tests/benchmarks/deployment.py
 
 e2e: .venv/.ready ## Half an hour of real Airflow: kills, 1,000 batches, 2,000 waits, the wheel (ONLY=kills for some)

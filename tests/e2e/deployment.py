@@ -51,6 +51,8 @@ class Deployment:
         self._commands += [["triggerer"]] if triggerer else []
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        self.temporary = home / "tmp"
+        self.temporary.mkdir()
         folder = home / "dags"
         folder.mkdir()
         for name, source in dags.items():
@@ -76,6 +78,7 @@ class Deployment:
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": log_level,
             "NO_PROXY": "127.0.0.1",
+            "TMPDIR": str(self.temporary),
             "PYTHONPATH": str(PACKAGE_ROOT),
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
         }

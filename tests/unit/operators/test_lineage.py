@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
 from airflow_provider_emailverify.operators.merge import EmailVerifyMergeOperator
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from airflow_provider_emailverify.steps.lineage import tell_lineage
 from tests.submit_task import EMAILS, Task, Ti
+
+MERGE: Any = {"task_id": "merge", "source": "file:///a.csv", "results": "file:///r/", "destination": "file:///o/"}
 
 
 @pytest.fixture
@@ -72,14 +73,15 @@ def test_airflows_own_collector_hears_of_it(
     make_task: Callable[..., Task], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     heard: list[tuple[str, str]] = []
-    collector = type(get_hook_lineage_collector())
-    for kind in ("input", "output"):
-        monkeypatch.setattr(
-            collector,
-            f"add_{kind}_asset",
-            lambda self, context, uri, kind=kind: heard.append((kind, uri)),
-            raising=False,
-        )
+
+    class Collector:
+        def add_input_asset(self, context: Any, uri: str) -> None:
+            heard.append(("input", uri))
+
+        def add_output_asset(self, context: Any, uri: str) -> None:
+            heard.append(("output", uri))
+
+    monkeypatch.setattr("airflow.providers.common.compat.lineage.hook.get_hook_lineage_collector", Collector)
     task = make_task("cliova")
 
     task.attempt(answers=f"file://{tmp_path}/answers.csv", prescreen="syntax")
@@ -120,3 +122,12 @@ def test_lineage_that_cannot_be_told_fails_no_task(
     ]
     assert task.operator
     assert task.operator.get_openlineage_facets_on_complete(None) is None
+
+
+def test_airflows_real_collector_takes_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told = tell_lineage(
+        EmailVerifyMergeOperator(**MERGE), read=[f"file://{tmp_path}/a.csv"], written={"s3://b/c.csv": 1}
+    )
+
+    assert told is not None
+    assert not caplog.records

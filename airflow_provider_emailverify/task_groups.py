@@ -272,19 +272,19 @@ class _Derived:
 
     def map(self, f: Any) -> Any:
         """Apply a function to each item."""
-        return _derived(super().map(f))  # type: ignore[misc]
+        return _derived(super().map(f))  # type: ignore[misc] # mixed in before an XComArg
 
     def zip(self, *others: Any, **options: Any) -> Any:
         """Join the items to those of others, one by one."""
-        return _derived(super().zip(*others, **options))  # type: ignore[misc]
+        return _derived(super().zip(*others, **options))  # type: ignore[misc] # mixed in before an XComArg
 
     def concat(self, *others: Any) -> Any:
         """Append the items of others."""
-        return _derived(super().concat(*others))  # type: ignore[misc]
+        return _derived(super().concat(*others))  # type: ignore[misc] # mixed in before an XComArg
 
     @property
     def _parts(self) -> list[Any]:
-        return [self.arg] if isinstance(self, MapXComArg) else list(self.args)  # type: ignore[attr-defined]
+        return [self.arg] if isinstance(self, MapXComArg) else list(self.args)  # type: ignore[attr-defined] # as above
 
     @property
     def roots(self) -> list[Any]:

@@ -128,7 +128,7 @@ class JsonDocument:
         while True:
             try:
                 value, end = _scan(self._text, self._at)
-                end = _SPACE.match(self._text, end).end()  # type: ignore[union-attr]
+                end = _SPACE.match(self._text, end).end()  # type: ignore[union-attr] # it matches everywhere
                 # A number is over when something follows it: 1 may be the beginning of 12.
                 if end < len(self._text) and self._text[end] in marks:
                     self._at = end
@@ -148,7 +148,7 @@ class JsonDocument:
     def _peek(self) -> str:
         """Return the next character that is no space, and stop before it; "" at the end."""
         while True:
-            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
+            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr] # it matches everywhere
             if self._at < len(self._text):
                 return self._text[self._at]
             if not self._more():

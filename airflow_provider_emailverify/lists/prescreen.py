@@ -57,12 +57,12 @@ def check_prescreen(kind: Any) -> Kind | None:
         raise InvalidRequestError(f"prescreen is one of {', '.join(get_args(Kind))}, not {kind!r}.")
     if kind == "dns":
         try:
-            import dns.asyncresolver  # noqa: F401
+            import dns.asyncresolver  # noqa: F401 - only to see that it is there
         except ImportError:
             raise InvalidRequestError(
                 "prescreen='dns' needs dnspython: pip install 'airflow-provider-emailverify[dns]'."
             ) from None
-    return kind  # type: ignore[no-any-return]
+    return kind  # type: ignore[no-any-return] # it was compared with the two words above
 
 
 class Prescreen:

@@ -198,7 +198,7 @@ def require_ready(status: BatchStatus, about: str) -> None:
     """
     error = BatchFailedError if status.state.is_final else BatchNotReadyError
     if status.state is not BatchState.READY:
-        raise error(f"{about}: its status is {status.vendor_status!r}. {error.advice}")
+        raise error.advised(f"{about}: its status is {status.vendor_status!r}.")
 
 
 def emails_as_csv(emails: Sequence[str], header: str = "email") -> str:

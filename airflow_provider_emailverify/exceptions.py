@@ -61,6 +61,15 @@ class EmailVerifyError(Exception):
     #: What the person on call can do about it.
     advice: ClassVar[str] = ""
 
+    @classmethod
+    def advised(cls, what: str) -> Self:
+        """
+        Return the error with what the person on call can do about it.
+
+        :param what: what happened, in a sentence.
+        """
+        return cls(f"{what} {cls.advice}")
+
     def with_message(self, message: str) -> Self:
         """
         Return the same error with another message.

@@ -180,9 +180,7 @@ def not_csv(what: str) -> UnexpectedResponseError:
 
     :param what: whose file it is.
     """
-    return UnexpectedResponseError(
-        f"{what}: expected a CSV file with addresses, and it is none. {UnexpectedResponseError.advice}"
-    )
+    return UnexpectedResponseError.advised(f"{what}: expected a CSV file with addresses, and it is none.")
 
 
 def _parse(file: BinaryIO, what: str) -> CsvScan:
@@ -193,9 +191,7 @@ def _parse(file: BinaryIO, what: str) -> CsvScan:
         for rows, last in enumerate(table.records(), 1):  # noqa: B007 - the last ones are what is wanted
             pass
     except FaultyTextError as fault:
-        raise UnexpectedResponseError(
-            f"{what}: the CSV file {fault.problem}. {UnexpectedResponseError.advice}"
-        ) from None
+        raise UnexpectedResponseError.advised(f"{what}: the CSV file {fault.problem}.") from None
     header = list(table.head.names)
     lacks_fields = rows > 0 and len(last) < len(header)
     return CsvScan(header, rows, lacks_fields or table.ends_in_quotes or table.lacks_last_break)

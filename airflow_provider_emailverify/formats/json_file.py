@@ -66,9 +66,7 @@ class JsonDocument:
         elif start == "{":
             yield from self._members(member)
         else:
-            raise UnexpectedResponseError(
-                f"{self._what}: expected a JSON document, found something else. {UnexpectedResponseError.advice}"
-            )
+            raise UnexpectedResponseError.advised(f"{self._what}: expected a JSON document, found something else.")
         if self._peek():
             raise self._broken() from None
 

@@ -76,7 +76,7 @@ def _only_member(archive: ZipFile, about: str) -> ZipInfo:
     elif members[0].compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # of the others a little may unpack to any size
         problem = "is packed in an unusual way"
     if problem:
-        raise UnexpectedResponseError(f"{about}: the ZIP archive {problem}. {UnexpectedResponseError.advice}")
+        raise UnexpectedResponseError.advised(f"{about}: the ZIP archive {problem}.")
     return members[0]
 
 
@@ -104,9 +104,8 @@ class _Bounded(io.RawIOBase):
         data = self._inner.read(len(buffer))
         buffer[: len(data)] = data
         if self._inner.tell() > self._most:
-            raise UnexpectedResponseError(
-                f"{self._about}: the packed file grows to more than {self._most:,} bytes. "
-                f"{UnexpectedResponseError.advice}"
+            raise UnexpectedResponseError.advised(
+                f"{self._about}: the packed file grows to more than {self._most:,} bytes."
             )
         return len(data)
 

@@ -84,9 +84,8 @@ class AnswerHelpers:
         :raises UnexpectedResponseError: there is no word.
         """
         if not isinstance(word, str) or not word.strip():
-            raise UnexpectedResponseError(
-                f"{self.about(batch_id)}: expected a status in words, found {type(word).__name__}. "
-                f"{UnexpectedResponseError.advice}"
+            raise UnexpectedResponseError.advised(
+                f"{self.about(batch_id)}: expected a status in words, found {type(word).__name__}."
             )
         state = parse_state(word, self.states)
         return BatchStatus(
@@ -115,9 +114,7 @@ class AnswerHelpers:
         if isinstance(answer, dict):
             return answer.get(name)
         about = self.about(batch_id) if batch_id else self.client.name
-        raise UnexpectedResponseError(
-            f"{about}: expected an object, found {type(answer).__name__}. {UnexpectedResponseError.advice}"
-        )
+        raise UnexpectedResponseError.advised(f"{about}: expected an object, found {type(answer).__name__}.")
 
     def listed(self, answer: JSON, name: str) -> list[Any]:
         """
@@ -128,9 +125,8 @@ class AnswerHelpers:
         found = self.member(answer, name)
         if isinstance(found, list):
             return found
-        raise UnexpectedResponseError(
-            f"{self.client.name}: expected a list of {name}, found {type(found).__name__}. "
-            f"{UnexpectedResponseError.advice}"
+        raise UnexpectedResponseError.advised(
+            f"{self.client.name}: expected a list of {name}, found {type(found).__name__}."
         )
 
     def number(self, value: Any, what: str) -> float:
@@ -142,6 +138,6 @@ class AnswerHelpers:
         try:
             return float(value)
         except (TypeError, ValueError, OverflowError):
-            raise UnexpectedResponseError(
-                f"{self.client.name}: expected a number of {what}, found none. {UnexpectedResponseError.advice}"
+            raise UnexpectedResponseError.advised(
+                f"{self.client.name}: expected a number of {what}, found none."
             ) from None

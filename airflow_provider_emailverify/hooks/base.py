@@ -190,18 +190,21 @@ class EmailVerifyHook(AnswerHelpers, OldConnectionForm, BaseHook):
         """
 
     @contextmanager
-    def open_when_ready(self, path: str, batch_id: str, media_type: str, **request: Any) -> Iterator[Download]:
+    def open_when_ready(
+        self, path: str, batch_id: str, media_type: str, *others: str, **request: Any
+    ) -> Iterator[Download]:
         """
         Ask for the status, and open the results at a path if the batch is ready: most vendors' ``download_results``.
 
         :param path: the path, each segment quoted already.
         :param media_type: the media type of the vendor's format.
+        :param others: those of other formats that it may answer in, and then says so.
         :param request: ``params`` and ``headers`` of the request.
         :raises BatchNotReadyError: they are not there yet.
         """
         require_ready(self.get_batch_status(batch_id), self.about(batch_id))
         with self.client.stream(path, batch_id=batch_id, **request) as body:
-            yield Download(body, media_type)
+            yield Download(body, body.media_type if body.media_type in others else media_type)
 
     def count_rows(self, file: VendorFile) -> int:
         """

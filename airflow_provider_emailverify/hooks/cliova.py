@@ -104,10 +104,8 @@ class CliovaHook(EmailVerifyHook):
         found = [entry for entry in entries if (parse_id(entry.get("id")) or batch_id).lower() == batch_id.lower()]
         if not found:
             if entries or (isinstance(answer, dict) and answer.get("payload") == []):
-                raise BatchNotFoundError(f"{self.about(batch_id)}: no such list. {BatchNotFoundError.advice}")
-            raise UnexpectedResponseError(
-                f"{self.about(batch_id)}: expected a payload with a list's status. {UnexpectedResponseError.advice}"
-            )
+                raise BatchNotFoundError.advised(f"{self.about(batch_id)}: no such list.")
+            raise UnexpectedResponseError.advised(f"{self.about(batch_id)}: expected a payload with a list's status.")
         entry = found[0]
         return self.batch_status(
             batch_id,

@@ -121,9 +121,8 @@ class EmailableHook(EmailVerifyHook):
         )
         if isinstance(answer, dict):
             return answer
-        raise UnexpectedResponseError(
-            f"{self.about(batch_id)}: expected an object, found {type(answer).__name__}. "
-            f"{UnexpectedResponseError.advice}"
+        raise UnexpectedResponseError.advised(
+            f"{self.about(batch_id)}: expected an object, found {type(answer).__name__}."
         )
 
     def _status(self, batch_id: str, answer: dict[str, Any]) -> BatchStatus:

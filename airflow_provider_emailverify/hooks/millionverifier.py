@@ -100,9 +100,7 @@ class MillionVerifierHook(EmailVerifyHook):
             files = self.listed(answer, "files")
             total = int(self.number(self.member(answer, "total"), "files"))
             if not files and total > seen:
-                raise UnexpectedResponseError(
-                    f"{self.client.name}: {total - seen} files are missing. {UnexpectedResponseError.advice}"
-                )
+                raise UnexpectedResponseError.advised(f"{self.client.name}: {total - seen} files are missing.")
             for file in files:
                 if isinstance(file, dict) and file.get("file_name") == _file_name(name):
                     return parse_id(file.get("file_id"))

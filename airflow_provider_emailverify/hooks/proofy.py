@@ -109,9 +109,7 @@ class ProofyHook(EmailVerifyHook):
         """Refuse an error, and results whose own status is not ``ready``."""
         super().check_document(file, document)
         if "status" not in document.values:
-            raise UnexpectedResponseError(
-                f"{file.about}: expected results with 'status' and 'list'. {UnexpectedResponseError.advice}"
-            )
+            raise UnexpectedResponseError.advised(f"{file.about}: expected results with 'status' and 'list'.")
         require_ready(self.batch_status(file.batch_id, document.values["status"]), file.about)
 
     def cancel_batch(self, batch_id: str) -> None:

@@ -2,19 +2,18 @@
 Verifalia (https://verifalia.com), API v2.6.
 
 Known from the vendor's clients, of which that for Node drives the sandbox in a test. Not published: limits, and the
-header of the CSV export, for which the names of the documented rows are taken; the connection's ``column_map`` says
-others.
+header of the CSV export: the names of the documented rows are taken, and a connection's ``column_map`` says others.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_id, require_ready
+from airflow_provider_emailverify.batches import BatchState, BatchStatus, parse_id
 from airflow_provider_emailverify.connections import TABLE_EXTRAS
 from airflow_provider_emailverify.exceptions import UnexpectedResponseError
 from airflow_provider_emailverify.hooks.base import Download, EmailVerifyHook
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_emailverify.formats.json_file import JsonDocument
 
 _JOBS = "/email-validations"
-# A submission that was lost is looked for within so much time: a task may be cleared weeks after it failed.
-_LOOK_BACK = timedelta(days=30)
+_LOOK_BACK = timedelta(days=30)  # for a lost submission: a task may be cleared weeks after it failed
 _MOST_PAGES = 200
 # The words of the status of an address. Others come without notice; the verdict's own reason then stands.
 _REASONS = reasons_by_word(
@@ -106,11 +104,8 @@ class VerifaliaHook(EmailVerifyHook):
 
     def submit_batch(self, emails: Sequence[str], name: str | None = None) -> str:
         self.check_emails(emails)
-        job = {
-            "entries": [{"inputData": email} for email in emails],
-            "name": name or f"airflow-{uuid.uuid4()}",
-            "deduplication": "Off",
-        }
+        entries = [{"inputData": email} for email in emails]
+        job = {"entries": entries, "name": name or f"airflow-{uuid.uuid4()}", "deduplication": "Off"}
         return self.client.spend("POST", _JOBS, _new_id, params={"waitTime": "0"}, body=Json(job))
 
     def find_batch(self, name: str) -> str | None:
@@ -126,34 +121,26 @@ class VerifaliaHook(EmailVerifyHook):
                 return ids[0]
             if not meta.get("isTruncated") and len(overviews) == len(jobs):
                 return None
-            cursor = str(meta.get("cursor") or "")
-            if cursor in ("", params.get("cursor")):
+            before, params = params, {"cursor": str(meta.get("cursor") or "")}
+            if params["cursor"] in ("", before.get("cursor")):
                 break
-            params = {"cursor": cursor}
-        raise UnexpectedResponseError(
-            f"{self.client.name}: the list of jobs cannot be read to its end. {UnexpectedResponseError.advice}"
-        )
+        raise UnexpectedResponseError.advised(f"{self.client.name}: the list of jobs cannot be read to its end.")
 
     def get_batch_status(self, batch_id: str) -> BatchStatus:
         path = self.batch_path(f"{_JOBS}/{{id}}/overview", batch_id)
         overview = _overview(self.client.request_json("GET", path, batch_id=batch_id))
         return self.batch_status(batch_id, self.member(overview, "status", batch_id))
 
-    @contextmanager
-    def download_results(self, batch_id: str, options: None = None) -> Iterator[Download]:
-        require_ready(self.get_batch_status(batch_id), self.about(batch_id))
+    def download_results(self, batch_id: str, options: None = None) -> AbstractContextManager[Download]:
         path = self.batch_path(f"{_JOBS}/{{id}}/entries", batch_id)
-        with self.client.stream(path, batch_id=batch_id, headers={"Accept": CSV_TYPE}) as body:
-            yield Download(body, JSON_TYPE if body.media_type == JSON_TYPE else CSV_TYPE)
+        return self.open_when_ready(path, batch_id, CSV_TYPE, JSON_TYPE, headers={"Accept": CSV_TYPE})
 
     def check_document(self, file: VendorFile, document: JsonDocument) -> None:
         """Refuse an error, and a page that is not the last."""
         super().check_document(file, document)
         meta = document.values.get("meta")
         if "data" not in document.lists or (isinstance(meta, dict) and meta.get("isTruncated")):
-            raise UnexpectedResponseError(
-                f"{file.about}: expected the whole export, found a page of JSON. {UnexpectedResponseError.advice}"
-            )
+            raise UnexpectedResponseError.advised(f"{file.about}: expected the whole export, found a page of JSON.")
 
     def cancel_batch(self, batch_id: str) -> None:
         self.client.send("DELETE", self.batch_path(f"{_JOBS}/{{id}}", batch_id), batch_id=batch_id)

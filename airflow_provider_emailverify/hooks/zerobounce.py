@@ -135,7 +135,7 @@ class ZeroBounceHook(EmailVerifyHook):
         # Source: docs, "get-credits": text, and -1 where the key is wrong.
         balance = self.number(self.member(self.at(_REAL_TIME).request_json("GET", "/getcredits"), "Credits"), "credits")
         if balance < 0:
-            raise AuthenticationError(f"{self.client.name} has no account for the key. {AuthenticationError.advice}")
+            raise AuthenticationError.advised(f"{self.client.name} has no account for the key.")
         return balance
 
     def verify_email(self, email: str) -> dict[str, Any]:

@@ -192,9 +192,7 @@ class AnswerReader:
             return None, None
         if start in (b"{", b"["):
             return None, IncompleteResponseError(f"{call.what} answered with JSON that is cut or malformed.")
-        return None, UnexpectedResponseError(
-            f"{call.what} answered {response.status_code} with no JSON. {UnexpectedResponseError.advice}"
-        )
+        return None, UnexpectedResponseError.advised(f"{call.what} answered {response.status_code} with no JSON.")
 
     def _redirect_error(self, response: requests.Response, what: str) -> EmailVerifyError:
         try:
@@ -210,4 +208,4 @@ class AnswerReader:
 def doubt(error: EmailVerifyError) -> SubmissionUnknownError:
     """Return what an error means for a request that spends credits and may have reached the vendor."""
     problem = str(error).removesuffix(error.advice).rstrip()
-    return SubmissionUnknownError(f"{problem} {SubmissionUnknownError.advice}")
+    return SubmissionUnknownError.advised(f"{problem}")

@@ -271,7 +271,7 @@ class VendorClient:
         with self._respond(call, self._session) as response:
             status = response.status_code
             if status in _NOT_YET:
-                raise BatchNotReadyError(f"{call.what} answered {status}. {BatchNotReadyError.advice}")
+                raise BatchNotReadyError.advised(f"{call.what} answered {status}.")
             if status != 200:
                 self._answers.read(response, call).raise_error()
                 raise UnexpectedResponseError(f"{call.what} answered {status} where 200 was expected.")

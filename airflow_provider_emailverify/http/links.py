@@ -53,7 +53,7 @@ class ResultsLink:
         except ValueError:  # its text quotes the link
             problem = "the answer holds no link to follow"
         if problem:
-            raise UnexpectedResponseError(f"{what}: {problem}. {UnexpectedResponseError.advice}")
+            raise UnexpectedResponseError.advised(f"{what}: {problem}.")
         return cls(url)
 
     def sealed(self) -> SealedRequest:

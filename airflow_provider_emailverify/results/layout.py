@@ -150,9 +150,8 @@ class ResultReader:
             deque(elements, maxlen=0)
             rows = self._rows_of(document)
             if rows and self._layout.must_have and not (isinstance(first, dict) and self._layout.must_have in first):
-                raise UnexpectedResponseError(
-                    f"{self._file.about}: expected rows with {self._layout.must_have!r}, found others. "
-                    f"{UnexpectedResponseError.advice}"
+                raise UnexpectedResponseError.advised(
+                    f"{self._file.about}: expected rows with {self._layout.must_have!r}, found others."
                 )
             return rows
         counted = self._file.scan() if self._file.scan else None
@@ -214,9 +213,8 @@ class ResultReader:
     def _objects(self, elements: Iterator[Any]) -> Iterator[dict[str, Any]]:
         for element in elements:
             if not isinstance(element, dict):
-                raise UnreadableResultsError(
-                    f"{self._file.about}: a row is not an object, but {type(element).__name__}. "
-                    f"{UnreadableResultsError.advice}"
+                raise UnreadableResultsError.advised(
+                    f"{self._file.about}: a row is not an object, but {type(element).__name__}."
                 )
             yield element
 
@@ -225,9 +223,8 @@ class ResultReader:
         self._check(self._file, document)
         rows = document.lists.get(None, document.lists.get(self._layout.rows))
         if rows is None or self._file.media_type != JSON_TYPE:
-            raise UnexpectedResponseError(
-                f"{self._file.about}: expected {self._file.media_type} with results, found other JSON. "
-                f"{UnexpectedResponseError.advice}"
+            raise UnexpectedResponseError.advised(
+                f"{self._file.about}: expected {self._file.media_type} with results, found other JSON."
             )
         return rows
 

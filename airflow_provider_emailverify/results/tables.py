@@ -81,9 +81,8 @@ class Table:
         reader = lru_cache(maxsize=256)(self._reader)
         for number, element in enumerate(elements, 1):
             if not isinstance(element, dict):
-                raise UnreadableResultsError(
-                    f"{self._what}: row {number} is not an object, but {type(element).__name__}. "
-                    f"{UnreadableResultsError.advice}"
+                raise UnreadableResultsError.advised(
+                    f"{self._what}: row {number} is not an object, but {type(element).__name__}."
                 )
             names = tuple(element)
             if number == 1:
@@ -189,9 +188,8 @@ class Table:
                 if shown
                 else "the columns are not shown, as they may be a row of data"
             )
-            raise UnknownColumnsError(
-                f"{self._what}: no column is known to hold {' or '.join(missing)}; {columns}. "
-                f"{UnknownColumnsError.advice}"
+            raise UnknownColumnsError.advised(
+                f"{self._what}: no column is known to hold {' or '.join(missing)}; {columns}."
             )
 
     def _check_given(self, header: Sequence[str]) -> None:
@@ -203,7 +201,7 @@ class Table:
                 )
 
     def _unreadable(self, problem: str) -> UnreadableResultsError:
-        return UnreadableResultsError(f"{self._what}: the CSV file {problem}. {UnreadableResultsError.advice}")
+        return UnreadableResultsError.advised(f"{self._what}: the CSV file {problem}.")
 
     def _cut(self) -> IncompleteResponseError:
         return IncompleteResponseError(f"{self._what}: the CSV file ends in the middle of a row.")

@@ -91,7 +91,7 @@ def until_whole(hook: EmailVerifyHook, batch_id: str, attempt: Callable[[EmailVe
         # What a vendor answers to an early download is not documented; 404 and 422 are plausible.
         if error.http_status is None or hook.get_batch_status(batch_id).state.is_final:
             raise
-        raise BatchNotReadyError(f"{hook.about(batch_id)}: not ready yet. {BatchNotReadyError.advice}") from None
+        raise BatchNotReadyError.advised(f"{hook.about(batch_id)}: not ready yet.") from None
 
 
 def has_all_rows(file: VendorFile, rows: int, *, allow_missing: bool) -> bool:

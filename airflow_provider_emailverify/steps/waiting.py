@@ -200,7 +200,7 @@ class BatchWait(Wait):
         self.status = status
         self._log_change(status)
         if status.state in (BatchState.FAILED, BatchState.CANCELLED):
-            raise BatchFailedError(f"{about}: the vendor says {status.vendor_status!r}. {BatchFailedError.advice}")
+            raise BatchFailedError.advised(f"{about}: the vendor says {status.vendor_status!r}.")
         return status if status.state is BatchState.READY else None
 
     def _log_change(self, status: BatchStatus) -> None:

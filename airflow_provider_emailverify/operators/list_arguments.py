@@ -11,12 +11,14 @@ from airflow_provider_emailverify.limits import read_limit
 from airflow_provider_emailverify.steps.arguments import read_texts, read_whole_number, read_word
 
 if TYPE_CHECKING:
+    from airflow_provider_emailverify.lists.cleaning import Cleaning
+    from airflow_provider_emailverify.lists.reader import ListFormat
     from airflow_provider_emailverify.steps.list_to_buy import BuyOptions
 
 
-class ListOperator(BaseOperator):
+class ReadingOperator(BaseOperator):
     """
-    Read a list, and take out of it what costs nothing.
+    Know which list is read, and how: the same for those that spend money on it and for the one that gives it back.
 
     :param source: a URI as ``ObjectStoragePath`` takes it, such as ``s3://my_conn@bucket/lists/{{ ds }}.csv``; a
         folder, which ends in a slash; a pattern such as ``s3://my_conn@bucket/lists/*.csv``; or a list of those. All
@@ -32,6 +34,53 @@ class ListOperator(BaseOperator):
         space around a value is cut off, and what is no address then is dropped.
     :param distinguish_case: upper and lower case left of the "@" make two addresses. By default they are one, as they
         are to practically every receiver.
+    """
+
+    template_fields: Sequence[str] = ("source", "email_column", "source_format", "sheet")
+
+    def __init__(
+        self,
+        *,
+        source: str | Sequence[str],
+        email_column: str | Sequence[str] | None = None,
+        source_format: Literal["csv", "jsonl", "parquet", "lines", "excel"] | None = None,
+        encoding: str = "utf-8",
+        sheet: str | None = None,
+        clean: bool = True,
+        distinguish_case: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.email_column = email_column
+        self.source_format = source_format
+        self.encoding = encoding
+        self.sheet = sheet
+        self.clean = clean
+        self.distinguish_case = distinguish_case
+
+    def list_format(self) -> ListFormat:
+        """Return how the list is read, once templates are rendered."""
+        from airflow_provider_emailverify.lists.reader import ListFormat
+
+        return ListFormat(
+            email_column=read_texts("email_column", self.email_column),
+            source_format=read_word(self.source_format),
+            encoding=self.encoding,
+            sheet=read_word(self.sheet),
+        )
+
+    def cleaning(self) -> Cleaning:
+        """Return how addresses are taken out of it."""
+        from airflow_provider_emailverify.lists.cleaning import Cleaning
+
+        return Cleaning(clean=self.clean, distinguish_case=self.distinguish_case)
+
+
+class ListOperator(ReadingOperator):
+    """
+    Read a list, and take out of it what costs nothing. How it is read: see :class:`ReadingOperator`.
+
     :param max_emails: refuse a list of which more addresses would be bought, before anything is spent; 0 is allowed.
         (templated)
     :param max_dropped: refuse a list of which more values are no addresses, before anything is spent: a count, or a
@@ -53,10 +102,7 @@ class ListOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        "source",
-        "email_column",
-        "source_format",
-        "sheet",
+        *ReadingOperator.template_fields,
         "max_emails",
         "max_dropped",
         "known",
@@ -70,13 +116,6 @@ class ListOperator(BaseOperator):
     def __init__(
         self,
         *,
-        source: str | Sequence[str],
-        email_column: str | Sequence[str] | None = None,
-        source_format: Literal["csv", "jsonl", "parquet", "lines", "excel"] | None = None,
-        encoding: str = "utf-8",
-        sheet: str | None = None,
-        clean: bool = True,
-        distinguish_case: bool = False,
         max_emails: int | None = None,
         max_dropped: int | float | str | None = None,
         known: bool | str | Sequence[Any] | None = None,
@@ -90,13 +129,6 @@ class ListOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source = source
-        self.email_column = email_column
-        self.source_format = source_format
-        self.encoding = encoding
-        self.sheet = sheet
-        self.clean = clean
-        self.distinguish_case = distinguish_case
         self.max_emails = max_emails
         self.max_dropped = max_dropped
         self.known = known
@@ -115,9 +147,7 @@ class ListOperator(BaseOperator):
         :param name: what the file of answers is called in a folder, without its ending.
         :raises InvalidRequestError: one makes no sense.
         """
-        from airflow_provider_emailverify.lists.cleaning import Cleaning
         from airflow_provider_emailverify.lists.history import MaxAge
-        from airflow_provider_emailverify.lists.reader import ListFormat
         from airflow_provider_emailverify.steps.list_to_buy import BuyOptions
 
         known, vendors = (read_texts(each, getattr(self, each)) for each in ("known", "known_vendors"))
@@ -126,13 +156,8 @@ class ListOperator(BaseOperator):
             known = answers.uri[: answers.uri.rfind("/") + 1]
         return BuyOptions(
             source=self.source,
-            how=ListFormat(
-                email_column=read_texts("email_column", self.email_column),
-                source_format=read_word(self.source_format),
-                encoding=self.encoding,
-                sheet=read_word(self.sheet),
-            ),
-            cleaning=Cleaning(clean=self.clean, distinguish_case=self.distinguish_case),
+            how=self.list_format(),
+            cleaning=self.cleaning(),
             max_emails=read_whole_number("max_emails", self.max_emails, least=0),
             max_dropped=read_limit("max_dropped", self.max_dropped),
             known=_listed(known),

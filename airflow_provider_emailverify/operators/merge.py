@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
-from airflow_provider_emailverify.steps.arguments import read_texts, read_word
+from airflow_provider_emailverify.operators.list_arguments import ReadingOperator
+from airflow_provider_emailverify.steps.arguments import read_word
 from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
 from airflow_provider_emailverify.version_compat import ASSETS
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_COLUMNS = ("verdict", "reason", "vendor", "verified_at")
 
 
-class EmailVerifyMergeOperator(BaseOperator):
+class EmailVerifyMergeOperator(ReadingOperator):
     """
     Write every row of a list, as it was, with what is known of its address behind it.
 
@@ -48,8 +49,8 @@ class EmailVerifyMergeOperator(BaseOperator):
     ``paths``; with ``submitted`` also ``bought``, ``known`` and ``prescreened`` addresses, ``batches``, ``price`` and
     ``saved``; and with ``report`` its URI.
 
-    :param source: a URI as ``ObjectStoragePath`` takes it; a folder, which ends in a slash; a pattern such as
-        ``s3://my_conn@bucket/lists/*.csv``; or a list of those. (templated)
+    How the list is read: see :class:`~.operators.list_arguments.ReadingOperator`.
+
     :param results: files of results in the same way, ending in ``.csv``, ``.jsonl`` or ``.parquet``, for instance what
         downloads returned; lists that were merged are results too. (templated)
     :param destination: a URI. If it ends in a slash it is a folder, and ``list.csv`` becomes ``list.verified.csv`` in
@@ -60,18 +61,8 @@ class EmailVerifyMergeOperator(BaseOperator):
     :param split_by_verdict: write a file for each verdict, into a folder ``list.verified/`` at the destination; and one
         called ``no_address``, if there are such rows. A file ``_SUCCESS`` is there exactly while all the others are.
     :param output_format: ``csv``, ``jsonl`` or ``parquet``, to convert the list.
-    :param email_column: the name of the column of addresses, or of the member of a JSON line; or a list of names: then
-        each gets columns, which are called after it, such as ``Second Email verdict``, and the first one's verdict is
-        the row's. By default the column's own name tells. (templated)
-    :param source_format: ``csv``, ``jsonl``, ``parquet``, ``lines`` (one address a line) or ``excel``; by default what
-        the file's name ends in, ``.gz`` apart. (templated)
-    :param encoding: of a text file.
-    :param sheet: the name of the sheet in an Excel file; by default the first. (templated)
-    :param clean: take addresses out of what exports hold beside them: ``Name <a@x.com>``, ``mailto:``, quotes, a dot or
-        comma at the end, characters that nobody sees, full-width signs, several addresses in one cell. Else only white
-        space around a value is cut off, and what is no address then is dropped.
-    :param distinguish_case: upper and lower case left of the "@" make two addresses. By default they are one, as they
-        are to practically every receiver.
+    :param email_column: of several names, each gets columns, which are called after it, such as ``Second Email
+        verdict``, and the first one's verdict is the row's. (templated)
     :param several: whose verdict a cell of several addresses gets: that of the ``first``, or the ``worst``:
         undeliverable before risky, unknown, and deliverable.
     :param replace_columns: a list that has such columns already, from an earlier merge, gets the new ones in their
@@ -84,15 +75,12 @@ class EmailVerifyMergeOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        "source",
+        *ReadingOperator.template_fields,
         "results",
         "destination",
         "columns",
         "prefix",
         "verdicts",
-        "email_column",
-        "source_format",
-        "sheet",
         "submitted",
     )
     ui_color = "#dcefe2"
@@ -100,7 +88,6 @@ class EmailVerifyMergeOperator(BaseOperator):
     def __init__(
         self,
         *,
-        source: str | Sequence[str],
         results: str | Sequence[Any] | Mapping[str, str],
         destination: str,
         columns: Sequence[str] = DEFAULT_COLUMNS,
@@ -108,12 +95,6 @@ class EmailVerifyMergeOperator(BaseOperator):
         verdicts: Sequence[str] | None = None,
         split_by_verdict: bool = False,
         output_format: Literal["csv", "jsonl", "parquet"] | None = None,
-        email_column: str | Sequence[str] | None = None,
-        source_format: Literal["csv", "jsonl", "parquet", "lines", "excel"] | None = None,
-        encoding: str = "utf-8",
-        sheet: str | None = None,
-        clean: bool = True,
-        distinguish_case: bool = False,
         several: Literal["first", "worst"] = "first",
         replace_columns: bool = False,
         submitted: Mapping[str, Any] | Sequence[Any] | None = None,
@@ -121,7 +102,6 @@ class EmailVerifyMergeOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source = source
         self.results = results
         self.destination = destination
         self.columns = columns
@@ -129,12 +109,6 @@ class EmailVerifyMergeOperator(BaseOperator):
         self.verdicts = verdicts
         self.split_by_verdict = split_by_verdict
         self.output_format = output_format
-        self.email_column = email_column
-        self.source_format = source_format
-        self.encoding = encoding
-        self.sheet = sheet
-        self.clean = clean
-        self.distinguish_case = distinguish_case
         self.several = several
         self.replace_columns = replace_columns
         self.submitted = submitted
@@ -185,26 +159,18 @@ class EmailVerifyMergeOperator(BaseOperator):
         return tell_lineage(self, read=merged.read, written={file.destination.uri: file.rows for file in merged.files})
 
     def _merge(self) -> Merged:
-        from airflow_provider_emailverify.lists.cleaning import Cleaning
-        from airflow_provider_emailverify.lists.reader import ListFormat
         from airflow_provider_emailverify.steps.merging import MergeOptions, merge
         from airflow_provider_emailverify.storage.destination import Destination
 
-        how = ListFormat(
-            email_column=read_texts("email_column", self.email_column),
-            source_format=read_word(self.source_format),
-            encoding=self.encoding,
-            sheet=read_word(self.sheet),
-        )
         options = MergeOptions(
-            how=how,
+            how=self.list_format(),
             columns=self.columns,
             prefix=self.prefix,
             verdicts=_verdicts(self.verdicts),
             split_by_verdict=self.split_by_verdict,
             output_format=self.output_format,
             replace_columns=self.replace_columns,
-            cleaning=Cleaning(clean=self.clean, distinguish_case=self.distinguish_case),
+            cleaning=self.cleaning(),
             several=self._several(),
             submitted=read_word(self.submitted),
             report=self.report,

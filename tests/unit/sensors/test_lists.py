@@ -221,7 +221,7 @@ def test_a_rescheduled_poke_goes_on_where_the_last_one_stopped(
     sandbox: SandboxServer, connect: Callable[..., str], sensor_clock: Clock
 ) -> None:
     connect("cliova", sandbox.cliova_url, requests_per_minute=4)
-    ids = [f"b{number}" for number in range(10)]
+    ids = [f"rescheduled-{number}" for number in range(10)]
     for batch_id in ids:
         sandbox.ledger.create_batch("cliova", [], batch_id=batch_id, ready_after=0)
     store, pokes = Store(), 0

@@ -80,8 +80,10 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
     :param conn_id: the Airflow connection; its type names the vendor. (templated)
     :param failed_batches: what becomes of a list of which some batches failed or are unknown to the vendor: ``fail``
         fails the task when the others are final; ``leave_out`` returns those that are ready, and fails if none is.
-    :param deferrable: wait in the triggerer, without a worker slot. It needs a running triggerer. A list that is too
-        long for one trigger, some thousand batches, is deferred several times; ``timeout`` counts from the first.
+    :param deferrable: wait in the triggerer, without a worker slot. It needs a running triggerer. The worker asks once
+        before, except in the first try of a mapped task, which most often comes right after the submission. A list
+        that is too long for one trigger, some thousand batches, is deferred several times; ``timeout`` counts from the
+        first.
     :param max_outage: seconds, or a timedelta, for which there may be no useful answer (no connection, HTTP 429 or 5xx,
         garbage, Airflow's own API away) before the task fails and may retry; None for no limit. In reschedule mode it
         takes Airflow 3.3 or a ``ledger`` to count over several pokes; otherwise ``timeout`` alone ends such a wait.
@@ -231,7 +233,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
     def _poke_or_defer(self, context: Context, deadline: float | None = None) -> Any:
         """Ask, and return the result; or wait in the triggerer until a time, in seconds since 1970."""
         try:
-            answer = self.poke(context)
+            answer = self._look(context) if deadline is None else self.poke(context)
         except Exception as error:
             if not self.silent_fail or isinstance(error, AirflowFailException):
                 self._end(error)
@@ -258,6 +260,16 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=left),
         )
+
+    def _look(self, context: Context) -> PokeReturnValue:
+        """Poke, unless it is too early for that: of a mapped wait, each task would first queue for a request."""
+        ti = context["ti"]
+        if ti.try_number > 1 or ti.map_index in (None, -1):
+            return self.poke(context)
+        with fail_fast_when_permanent():
+            wait = self._wait = self._start_wait(context)
+            self._open(wait)
+        return PokeReturnValue(is_done=False)
 
     def _part_of(self, wait: BatchesWait, left: float) -> dict[str, Any]:
         """Return the trigger's arguments for as many open batches as fit into it."""
@@ -299,23 +311,27 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
     def _ask(self, wait: BatchWait | BatchesWait) -> _Result | None:
         if isinstance(wait, BatchesWait) and wait.is_over:
             return self._result_of(wait)
-        try:
-            hook = self._hook or open_hook(self.conn_id)
-        except TransientError as error:
-            wait.record_failure(error)
+        hook = self._hook = self._hook or self._open(wait)
+        if hook is None:
             return None
-        except ConnectionMissingError as error:
-            if wait.started_at is None or wait.outage >= MISSING_SECONDS:
-                raise
-            wait.record_failure(TransientError(str(error)))
-            return None
-        if self._hook is None:  # a poke that fails is repeated after the interval, not while a slot is held
-            hook = self._hook = hook.with_policy(CallPolicy(attempts=1))
         if isinstance(wait, BatchWait):
             status = wait.ask(hook)
             return _Result(wait.batch_id, status.as_dict()) if status else None
         self._unasked = Poke(wait, hook, clock=self._clock).run(self._poke_seconds())
         return self._result_of(wait) if wait.is_over else None
+
+    def _open(self, wait: BatchWait | BatchesWait) -> EmailVerifyHook | None:
+        """Return the hook, None if the connection cannot be read now."""
+        try:
+            # A poke that fails is repeated after the interval, not while a slot is held.
+            return open_hook(self.conn_id).with_policy(CallPolicy(attempts=1))
+        except TransientError as error:
+            wait.record_failure(error)
+        except ConnectionMissingError as error:
+            if wait.started_at is None or wait.outage >= MISSING_SECONDS:
+                raise
+            wait.record_failure(TransientError(str(error)))
+        return None
 
     def _poke_seconds(self) -> float:
         """Return how long a poke for a list may last."""

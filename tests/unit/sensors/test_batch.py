@@ -78,6 +78,34 @@ def test_a_batch_that_is_ready_does_not_defer(sandbox: SandboxServer, connect: A
     assert sensor().execute({"ti": Ti()}) == "b"
 
 
+@pytest.mark.parametrize("batch_id", ["b", ["b"]])
+def test_a_mapped_wait_leaves_the_first_question_to_the_triggerer(
+    sandbox: SandboxServer, connect: Any, batch_id: Any
+) -> None:
+    connect("cliova", sandbox.cliova_url)
+    sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=0)
+    ti = Ti()
+    ti.map_index = 3
+
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(batch_id=batch_id).execute({"ti": ti})
+
+    assert sandbox.ledger.count(operation="status") == 0
+    arguments = deferred.value.trigger.serialize()[1]
+    assert (arguments["batch_id"], arguments["started"]) == (batch_id, None)
+    # A later try comes after the batch has had its time.
+    ti.try_number = 2
+    assert sensor(batch_id=batch_id).execute({"ti": ti}) == batch_id
+
+
+def test_a_mapped_wait_whose_connection_is_missing_fails_at_once() -> None:
+    ti = Ti()
+    ti.map_index = 0
+
+    with pytest.raises(ConnectionMissingError, match="none in this process"):
+        sensor(conn_id="nowhere").execute({"ti": ti})
+
+
 def test_an_event_of_readiness_is_the_result() -> None:
     ti = Ti()
 

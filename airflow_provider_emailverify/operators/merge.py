@@ -72,6 +72,9 @@ class EmailVerifyMergeOperator(ReadingOperator):
         which the first is that which read the list. (templated)
     :param report: publish a page with the figures too, as ``list.verified.report.html``; of several sources one page,
         ``verified.report.html``.
+    :param history: a folder that keeps the figures of each run, as ``<time>-<digest>.summary.json``: numbers, and no
+        address. With ``report`` the page then shows those of up to 52 earlier runs beside this one's. Give each list a
+        folder of its own. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -82,6 +85,7 @@ class EmailVerifyMergeOperator(ReadingOperator):
         "prefix",
         "verdicts",
         "submitted",
+        "history",
     )
     ui_color = "#dcefe2"
 
@@ -99,6 +103,7 @@ class EmailVerifyMergeOperator(ReadingOperator):
         replace_columns: bool = False,
         submitted: Mapping[str, Any] | Sequence[Any] | None = None,
         report: bool = False,
+        history: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -113,6 +118,7 @@ class EmailVerifyMergeOperator(ReadingOperator):
         self.replace_columns = replace_columns
         self.submitted = submitted
         self.report = report
+        self.history = history
         self._lineage: ListLineage | None = None  # for OpenLineage, which asks after the task has ended
 
     def execute(self, context: Context) -> Any:
@@ -124,7 +130,7 @@ class EmailVerifyMergeOperator(ReadingOperator):
         :raises EmailVerifyError: for a reason that it can.
         """
         with fail_fast_when_permanent():
-            merged = self._merge()
+            merged = self._merge(context)
         summary = merged.summary
         self.log.info(
             "Rows: %d; addresses: %d; rows without an answer: %d, without an address: %d. Published at %s",
@@ -158,7 +164,8 @@ class EmailVerifyMergeOperator(ReadingOperator):
 
         return tell_lineage(self, read=merged.read, written={file.destination.uri: file.rows for file in merged.files})
 
-    def _merge(self) -> Merged:
+    def _merge(self, context: Context) -> Merged:
+        from airflow_provider_emailverify.steps.earlier import Earlier
         from airflow_provider_emailverify.steps.merging import MergeOptions, merge
         from airflow_provider_emailverify.storage.destination import Destination
 
@@ -174,6 +181,7 @@ class EmailVerifyMergeOperator(ReadingOperator):
             several=self._several(),
             submitted=read_word(self.submitted),
             report=self.report,
+            earlier=Earlier.of(self.history, context) if self.history else None,
         )
         return merge(self.source, self.results, Destination(self.destination), options)
 

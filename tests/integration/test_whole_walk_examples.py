@@ -114,7 +114,10 @@ def test_a_list_that_is_verified_every_week_is_bought_once(
     assert bought == 13 - summaries[0]["prescreened"]
     kept = {path.name: rows(path) for path in (tmp_path / "_results").glob("*.csv")}
     assert again == 1, f"only the one that is unknown: {summaries} {kept}"
-    assert (tmp_path / "emails.verified.report.html").exists()
+    assert len(list((tmp_path / "_history").iterdir())) == 2
+    page = (tmp_path / "emails.verified.report.html").read_text()
+    assert "<h2>Over time</h2>" in page
+    assert "<h2>Bought over time</h2>" in page
     assert second["announce"].xcoms["return_value"].endswith(f"{tmp_path}/emails.verified.csv")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.links import EmailVerifyReportLink, check_public_url, page_url
 from airflow_provider_emailverify.operators.list_arguments import ReadingOperator
 from airflow_provider_emailverify.steps.arguments import read_word
 from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
@@ -75,6 +76,9 @@ class EmailVerifyMergeOperator(ReadingOperator):
     :param history: a folder that keeps the figures of each run, as ``<time>-<digest>.summary.json``: numbers, and no
         address. With ``report`` the page then shows those of up to 52 earlier runs beside this one's. Give each list a
         folder of its own. (templated)
+    :param report_url: where people see the report in a browser, such as ``https://reports.example.com/verified/`` for
+        the folder of ``destination``; without a slash at its end, the page itself. Then the task has a link to it in
+        Airflow's UI. ``https`` or ``http``, with neither password nor query nor signature in it. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -86,7 +90,9 @@ class EmailVerifyMergeOperator(ReadingOperator):
         "verdicts",
         "submitted",
         "history",
+        "report_url",
     )
+    operator_extra_links = (EmailVerifyReportLink(),)
     ui_color = "#dcefe2"
 
     def __init__(
@@ -104,6 +110,7 @@ class EmailVerifyMergeOperator(ReadingOperator):
         submitted: Mapping[str, Any] | Sequence[Any] | None = None,
         report: bool = False,
         history: str | None = None,
+        report_url: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -119,6 +126,7 @@ class EmailVerifyMergeOperator(ReadingOperator):
         self.submitted = submitted
         self.report = report
         self.history = history
+        self.report_url = report_url
         self._lineage: ListLineage | None = None  # for OpenLineage, which asks after the task has ended
 
     def execute(self, context: Context) -> Any:
@@ -130,8 +138,11 @@ class EmailVerifyMergeOperator(ReadingOperator):
         :raises EmailVerifyError: for a reason that it can.
         """
         with fail_fast_when_permanent():
+            public = self._public()
             merged = self._merge(context)
         summary = merged.summary
+        if public:
+            summary["report_url"] = page_url(public, summary["report"])
         self.log.info(
             "Rows: %d; addresses: %d; rows without an answer: %d, without an address: %d. Published at %s",
             summary["rows"],
@@ -169,6 +180,7 @@ class EmailVerifyMergeOperator(ReadingOperator):
         from airflow_provider_emailverify.steps.merging import MergeOptions, merge
         from airflow_provider_emailverify.storage.destination import Destination
 
+        history = read_word(self.history)
         options = MergeOptions(
             how=self.list_format(),
             columns=self.columns,
@@ -181,9 +193,17 @@ class EmailVerifyMergeOperator(ReadingOperator):
             several=self._several(),
             submitted=read_word(self.submitted),
             report=self.report,
-            earlier=Earlier.of(self.history, context) if self.history else None,
+            earlier=Earlier.of(history, context) if history else None,
         )
         return merge(self.source, self.results, Destination(self.destination), options)
+
+    def _public(self) -> str:
+        """Return where people see the report; "" if nobody has said so."""
+        if read_word(self.report_url) is None:
+            return ""
+        if not self.report:
+            raise InvalidRequestError("report_url is where the report is seen, and there is none: set report=True.")
+        return check_public_url(self.report_url)
 
     def _several(self) -> str:
         if self.several not in ("first", "worst"):

@@ -57,5 +57,5 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": modules("sensors.batch"),
         "triggers": modules("triggers.batch", "triggers.event"),
-        "extra-links": [f"{_PACKAGE}.links.EmailVerifyBatchLink"],
+        "extra-links": [f"{_PACKAGE}.links.EmailVerify{name}Link" for name in ("Batch", "Report")],
     }

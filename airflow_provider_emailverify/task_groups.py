@@ -91,32 +91,34 @@ def verify_emails(
     the triggerer if Airflow's ``[operators] default_deferrable`` says so; else it is rescheduled, so that it never
     holds a worker slot between two questions.
 
-    All arguments may be templates or the output of other tasks. The mappings at the end hold further arguments for one
-    task each, ``BaseOperator``'s included, such as ``wait={"deferrable": True}``.
+    What is marked as templated may be a template or the output of another task. The mappings at the end hold further
+    arguments for one task each, ``BaseOperator``'s included, such as ``wait={"deferrable": True}``; which of those are
+    templated, the operators say.
 
     :param group_id: the name of the task group.
     :param source: the list: a URI, a folder, a pattern, or several of them, see
-        :class:`~.operators.submit.EmailVerifySubmitOperator`.
-    :param conn_id: the Airflow connection; its type names the vendor.
+        :class:`~.operators.submit.EmailVerifySubmitOperator`. (templated)
+    :param conn_id: the Airflow connection; its type names the vendor. (templated)
     :param destination: where the verified list goes. If it ends in a slash it is a folder, and ``list.csv`` becomes
-        ``list.verified.csv`` in it; otherwise it is the file. Several sources need a folder.
+        ``list.verified.csv`` in it; otherwise it is the file. Several sources need a folder. (templated)
     :param results: the folder for the results of the batches; by default ``_results/`` beside the verified list.
+        (templated)
     :param ledger: the folder for the records of what was submitted. With it a second try goes on where the first one
-        ended on every supported Airflow, whatever Airflow keeps.
-    :param email_column: the column of addresses, or several; by default its own name tells.
-    :param source_format: the format of the list; by default what the file's name ends in.
+        ended on every supported Airflow, whatever Airflow keeps. (templated)
+    :param email_column: the column of addresses, or several; by default its own name tells. (templated)
+    :param source_format: the format of the list; by default what the file's name ends in. (templated)
     :param encoding: of a text file.
-    :param sheet: of an Excel file; by default the first.
+    :param sheet: of an Excel file; by default the first. (templated)
     :param clean: take addresses out of what exports hold beside them, such as ``Name <a@x.com>``.
     :param distinguish_case: upper and lower case left of the "@" make two addresses.
     :param known: results of earlier times, whose answers are not bought again as long as they are young enough: files,
         folders or patterns; or True for the folder of this group's own results, which then must be the same in each
-        run.
+        run. (templated)
     :param max_age: how long such an answer counts; by default 60 days for deliverable and undeliverable, 30 for risky,
-        none for unknown.
-    :param prescreen: ``syntax`` or ``dns``: do not buy answers about what gets no mail.
+        none for unknown. (templated)
+    :param prescreen: ``syntax`` or ``dns``: do not buy answers about what gets no mail. (templated)
     :param answers: the answers that an estimate has found to cost nothing, such as ``estimate.output["answers"]``, in
-        place of ``known`` and ``prescreen``.
+        place of ``known`` and ``prescreen``. (templated)
     :param then: connections of further vendors, as a literal list. Each is asked about what those before it call
         unknown; each adds a ``submit``, a ``wait`` and a ``download``.
     :param then_verdicts: the verdicts about which the next vendor is asked.

@@ -31,7 +31,7 @@ with DAG(
         max_age={"deliverable": "90d", "undeliverable": "180d", "risky": "30d"},
         prescreen="syntax",
         submit={"max_emails": 50_000, "max_dropped": "5%", "price_per_address": 0.008},
-        merge={"report": True},
+        merge={"report": True, "history": "{{ params.destination }}_history/"},
     )
     check = EmailVerifyCheckOperator(task_id="check", result=verified["summary"], max_unknown="20%", max_missing=0)
 

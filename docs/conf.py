@@ -5,6 +5,8 @@ import re
 from typing import Any
 
 from airflow_provider_emailverify import __version__
+from airflow_provider_emailverify.commands.vendor_page import vendor_facts
+from airflow_provider_emailverify.commands.vendors import hooks
 from airflow_provider_emailverify.get_provider_info import get_provider_info
 
 logging.getLogger("airflow").setLevel(logging.ERROR)
@@ -30,11 +32,17 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 TOP = re.compile(r"\]\((?:\.\./)+(CONTRIBUTING|SECURITY|CHANGELOG)\.md")
 
 
+# Where the page of a vendor has what its hook knows.
+FACTS = re.compile(r"(?ms)^```\{vendor-facts\} (\w+)$.*?^```$")
+
+
 def complete(app: Any, name: str, source: list[str]) -> None:
-    """Let links to files of the repository lead to their pages, and put the hook of each vendor into the reference."""
+    """Let links to files of the repository lead to their pages, and put in what the code knows of each vendor."""
     if name == "reference/hooks":
-        hooks = [entry["hook-class-name"].rpartition(".")[0] for entry in get_provider_info()["connection-types"]]
-        source[0] += "".join(f"\n.. automodule:: {module}\n" for module in hooks)
+        modules = [entry["hook-class-name"].rpartition(".")[0] for entry in get_provider_info()["connection-types"]]
+        source[0] += "".join(f"\n.. automodule:: {module}\n" for module in modules)
+    by_name = {hook.conn_type: hook for hook in hooks()}
+    source[0] = FACTS.sub(lambda found: vendor_facts(by_name[found[1]]), source[0])
     source[0] = TOP.sub(lambda found: f"](/project/{found[1].lower()}.md", source[0])
 
 

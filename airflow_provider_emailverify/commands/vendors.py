@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_emailverify.commands.tables import markdown_table
-from airflow_provider_emailverify.get_provider_info import get_provider_info
-from airflow_provider_emailverify.limits import plain_number
+from airflow_provider_emailverify.commands.vendor_page import has_call, limit, vendor_facts
+from airflow_provider_emailverify.get_provider_info import VENDORS, get_provider_info
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
@@ -29,19 +29,22 @@ _HEAD = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
-    Declare the arguments: there are none.
+    Declare the arguments.
 
     :param parser: the command's.
     """
+    parser.add_argument("vendor", nargs="?", choices=list(VENDORS), metavar="VENDOR", help="tell all of this one")
 
 
 def run(options: argparse.Namespace) -> tuple[bool, str]:
     """
-    Return the table.
+    Return the table, or what is known of one vendor.
 
     :param options: the arguments.
     """
-    return True, vendor_table()
+    if options.vendor is None:
+        return True, vendor_table()
+    return True, next(vendor_facts(hook) for hook in hooks() if hook.conn_type == options.vendor)
 
 
 def vendor_table() -> str:
@@ -59,20 +62,10 @@ def _row(hook: type[EmailVerifyHook]) -> list[str]:
     return [
         hook.hook_name,
         hook.conn_type,
-        _limit(hook.max_batch_size),
-        _limit(hook.max_parallel_batches, "not limited"),
-        _limit(hook.site.requests_per_minute),
-        *("yes" if _has(hook, call) else "no" for call in ("find_batch", "cancel_batch", "get_credits")),
+        limit(hook.max_batch_size),
+        limit(hook.max_parallel_batches, "not limited"),
+        limit(hook.site.requests_per_minute),
+        *("yes" if has_call(hook, call) else "no" for call in ("find_batch", "cancel_batch", "get_credits")),
         hook.test_mode or "none known",
         hook.judged_by,
     ]
-
-
-def _limit(value: Any, otherwise: str = "not documented") -> str:
-    return otherwise if value is None else plain_number(value)
-
-
-def _has(hook: type[EmailVerifyHook], call: str) -> bool:
-    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-
-    return getattr(hook, call) is not getattr(EmailVerifyHook, call)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_emailverify.exceptions import InvalidRequestError
+from airflow_provider_emailverify.links import EmailVerifyReportLink, check_public_url, page_url
 from airflow_provider_emailverify.operators.list_arguments import ReadingOperator
 from airflow_provider_emailverify.steps.arguments import read_word
 from airflow_provider_emailverify.task_errors import fail_fast_when_permanent
@@ -72,6 +73,12 @@ class EmailVerifyMergeOperator(ReadingOperator):
         which the first is that which read the list. (templated)
     :param report: publish a page with the figures too, as ``list.verified.report.html``; of several sources one page,
         ``verified.report.html``.
+    :param history: a folder that keeps the figures of each run, as ``<time>-<digest>.summary.json``: numbers, and no
+        address. With ``report`` the page then shows those of up to 52 earlier runs beside this one's. Give each list a
+        folder of its own. (templated)
+    :param report_url: where people see the report in a browser, such as ``https://reports.example.com/verified/`` for
+        the folder of ``destination``; without a slash at its end, the page itself. Then the task has a link to it in
+        Airflow's UI. ``https`` or ``http``, with neither password nor query nor signature in it. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -82,7 +89,10 @@ class EmailVerifyMergeOperator(ReadingOperator):
         "prefix",
         "verdicts",
         "submitted",
+        "history",
+        "report_url",
     )
+    operator_extra_links = (EmailVerifyReportLink(),)
     ui_color = "#dcefe2"
 
     def __init__(
@@ -99,6 +109,8 @@ class EmailVerifyMergeOperator(ReadingOperator):
         replace_columns: bool = False,
         submitted: Mapping[str, Any] | Sequence[Any] | None = None,
         report: bool = False,
+        history: str | None = None,
+        report_url: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -113,6 +125,8 @@ class EmailVerifyMergeOperator(ReadingOperator):
         self.replace_columns = replace_columns
         self.submitted = submitted
         self.report = report
+        self.history = history
+        self.report_url = report_url
         self._lineage: ListLineage | None = None  # for OpenLineage, which asks after the task has ended
 
     def execute(self, context: Context) -> Any:
@@ -124,8 +138,11 @@ class EmailVerifyMergeOperator(ReadingOperator):
         :raises EmailVerifyError: for a reason that it can.
         """
         with fail_fast_when_permanent():
-            merged = self._merge()
+            public = self._public()
+            merged = self._merge(context)
         summary = merged.summary
+        if public:
+            summary["report_url"] = page_url(public, summary["report"])
         self.log.info(
             "Rows: %d; addresses: %d; rows without an answer: %d, without an address: %d. Published at %s",
             summary["rows"],
@@ -158,10 +175,12 @@ class EmailVerifyMergeOperator(ReadingOperator):
 
         return tell_lineage(self, read=merged.read, written={file.destination.uri: file.rows for file in merged.files})
 
-    def _merge(self) -> Merged:
+    def _merge(self, context: Context) -> Merged:
+        from airflow_provider_emailverify.steps.earlier import Earlier
         from airflow_provider_emailverify.steps.merging import MergeOptions, merge
         from airflow_provider_emailverify.storage.destination import Destination
 
+        history = read_word(self.history)
         options = MergeOptions(
             how=self.list_format(),
             columns=self.columns,
@@ -174,8 +193,17 @@ class EmailVerifyMergeOperator(ReadingOperator):
             several=self._several(),
             submitted=read_word(self.submitted),
             report=self.report,
+            earlier=Earlier.of(history, context) if history else None,
         )
         return merge(self.source, self.results, Destination(self.destination), options)
+
+    def _public(self) -> str:
+        """Return where people see the report; "" if nobody has said so."""
+        if read_word(self.report_url) is None:
+            return ""
+        if not self.report:
+            raise InvalidRequestError("report_url is where the report is seen, and there is none: set report=True.")
+        return check_public_url(self.report_url)
 
     def _several(self) -> str:
         if self.several not in ("first", "worst"):

@@ -39,7 +39,7 @@ th, td {{ padding: .16rem 0; text-align: right; font-weight: normal; font-varian
 th {{ text-align: left; padding-right: 1rem; overflow-wrap: anywhere; }}
 .figures {{ width: auto; min-width: min(24rem, 100%); }}
 .figures td {{ padding-left: 2rem; }}
-.name {{ width: 32%; }} .count {{ width: 6.5rem; }} .share {{ width: 4.2rem; }}
+.name {{ width: 32%; }} .count {{ width: 6.5rem; }} .share {{ width: 4.2rem; }} .of {{ width: 10.7rem; }}
 .bar {{ display: flex; height: .85rem; border-radius: .2rem; overflow: hidden; background: var(--track); }}
 .bar i {{ flex: none; min-width: 1px; background: var(--other); }}
 .whole .bar {{ height: 1.6rem; border-radius: .35rem; }}
@@ -51,7 +51,8 @@ th {{ text-align: left; padding-right: 1rem; overflow-wrap: anywhere; }}
 .unknown {{ background: var(--unknown) !important; }}
 .other {{ background: var(--other) !important; }}
 .known {{ background: var(--known) !important; }}
-@media (max-width: 34rem) {{ .name {{ width: 40%; }} .share {{ display: none; }} .count {{ width: 5rem; }} }}
+@media (max-width: 34rem) {{ .name {{ width: 40%; }} .share {{ display: none; }} .count {{ width: 5rem; }}
+  .of {{ width: 5rem; }} }}
 @media print {{ body {{ padding: 0; font-size: 11px; max-width: none; }}
   * {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }} }}
 </style>
@@ -144,28 +145,36 @@ def bars(counts: Mapping[str, int], total: int) -> str:
     :param counts: how many there are of each.
     :param total: how many there are in all.
     """
-    return _bar_table({name: ({name: count}, count, total) for name, count in counts.items()}, has_shares=True)
+    return _bar_table(_row(name, {name: count}, total, count, total) for name, count in counts.items())
 
 
-def stacks(counts: Mapping[str, Mapping[str, int]]) -> str:
+def stacks(counts: Mapping[str, Mapping[str, int]], of: str, *, to_scale: bool = False) -> str:
     """
-    Return for each name a bar of its parts, each as long as the others.
+    Return for each name a bar of its parts.
 
     :param counts: the parts of each.
+    :param of: the part whose number and share stand behind the bar.
+    :param to_scale: the more there is, the longer the bar; else each is as long as the others.
     """
     totals = {name: sum(parts.values()) for name, parts in counts.items()}
-    return _bar_table({name: (parts, totals[name], totals[name]) for name, parts in counts.items()}, has_shares=False)
-
-
-def _bar_table(rows: Mapping[str, tuple[Mapping[str, int], int, int]], *, has_shares: bool) -> str:
-    if not rows:
-        return paragraph("None.", "soft")
-    lines = [
-        f'<tr><th class="name">{escape(name)}</th><td>{_bar(parts, total)}</td><td class="count">{count:,}</td>'
-        + (f'<td class="share">{_share(count, total)}</td></tr>' if has_shares else "</tr>")
-        for name, (parts, count, total) in rows.items()
+    most = max(totals.values(), default=0)
+    rows = [
+        _row(name, parts, most if to_scale else totals[name], parts[of], totals[name]) for name, parts in counts.items()
     ]
-    return f"<table>\n{''.join(lines)}\n</table>"
+    head = f'<tr class="soft"><th class="name"></th><td></td><td class="of" colspan="2">{escape(of)}</td></tr>'
+    return _bar_table([head, *rows] if rows else [])
+
+
+def _row(name: str, parts: Mapping[str, int], full: int, count: int, total: int) -> str:
+    return (
+        f'<tr><th class="name">{escape(name)}</th><td>{_bar(parts, full)}</td><td class="count">{count:,}</td>'
+        f'<td class="share">{_share(count, total)}</td></tr>'
+    )
+
+
+def _bar_table(rows: Iterable[str]) -> str:
+    lines = "".join(rows)
+    return f"<table>\n{lines}\n</table>" if lines else paragraph("None.", "soft")
 
 
 def _bar(parts: Mapping[str, int], total: int) -> str:

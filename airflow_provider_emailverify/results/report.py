@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_emailverify.limits import plain_number
@@ -51,11 +51,12 @@ def render_report(summary: Mapping[str, Any]) -> str:
     return page(f"{summary['vendor']}, {_batches(summary)}", [*parts, heading("In numbers"), table(figures)])
 
 
-def render_list_report(summary: Mapping[str, Any]) -> str:
+def render_list_report(summary: Mapping[str, Any], runs: Sequence[Mapping[str, Any]] = ()) -> str:
     """
     Return the page of a verified list.
 
     :param summary: the figures of a merge.
+    :param runs: those of earlier runs, oldest first, and this one's.
     """
     missing, names = summary["missing"], [each["source"].rpartition("/")[2] for each in summary["sources"]]
     warning = f"{missing:,} {'row has' if missing == 1 else 'rows have'} an address of which no results tell."
@@ -71,6 +72,7 @@ def render_list_report(summary: Mapping[str, Any]) -> str:
         *([paragraph(warning, "warning")] if missing else []),
         *_verdicts(summary, sum(summary["verdicts"].values())),
         *_purchase(summary),
+        *_over_time(runs),
         *_vendors(summary),
         *_sources(summary),
         heading("In numbers"),
@@ -91,18 +93,49 @@ def _purchase(summary: Mapping[str, Any]) -> Iterator[str]:
     if "bought" not in summary:
         return
     yield heading("Bought and saved")
-    yield whole(
-        {
-            "bought": summary["bought"],
-            "known from earlier": summary["known"],
-            "screened for free": summary["prescreened"],
-        }
-    )
+    yield whole(_bought(summary))
+
+
+def _bought(summary: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        "bought": summary.get("bought", 0),
+        "known from earlier": summary.get("known", 0),
+        "screened for free": summary.get("prescreened", 0),
+    }
+
+
+def _over_time(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the verdicts of earlier runs beside this one's, and what they bought."""
+    if len(runs) < 2:
+        return
+    names = [_day(run["moment"]) for run in runs]
+    if len(set(names)) < len(names):
+        names = [run["moment"].replace("T", " ").removesuffix("Z") for run in runs]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({number})" for number, name in enumerate(names, 1)]
+    names[-1] += ", this run"
+    yield heading("Over time")
+    before, now = (_share_of_deliverable(run["verdicts"]) for run in runs[-2:])
+    if before is not None and now is not None:
+        yield paragraph(f"{now:.1%} deliverable, after {before:.1%} on {_day(runs[-2]['moment'])}.", "soft")
+    yield stacks(dict(zip(names, (run["verdicts"] for run in runs), strict=True)), "deliverable")
+    if any("bought" in run for run in runs):
+        yield heading("Bought over time")
+        yield stacks(dict(zip(names, map(_bought, runs), strict=True)), "bought", to_scale=True)
+
+
+def _day(moment: str) -> str:
+    return moment.partition("T")[0]
+
+
+def _share_of_deliverable(verdicts: Mapping[str, int]) -> float | None:
+    total = sum(verdicts.values())
+    return verdicts["deliverable"] / total if total else None
 
 
 def _vendors(summary: Mapping[str, Any]) -> Iterator[str]:
     yield heading("Vendors")
-    yield stacks(summary["vendor_verdicts"])
+    yield stacks(summary["vendor_verdicts"], "deliverable")
 
 
 def _sources(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -112,7 +145,7 @@ def _sources(summary: Mapping[str, Any]) -> Iterator[str]:
     names = _names_in_common_folder([each["source"] for each in sources])
     shown = dict(itertools.islice(zip(names, (each["verdicts"] for each in sources), strict=True), _MOST_SOURCES))
     yield heading("Lists")
-    yield stacks(shown)
+    yield stacks(shown, "deliverable")
     if (more := len(sources) - len(shown)) > 0:
         yield paragraph(f"… and {more:,} more", "soft")
 

@@ -66,7 +66,8 @@ def estimate(
 
 def _credits(hook: EmailVerifyHook) -> float | None:
     try:
-        return hook.get_credits()
+        credits_left = hook.get_credits()
+        return int(credits_left) if credits_left == int(credits_left) else credits_left
     except UnsupportedOperationError:
         return None
 

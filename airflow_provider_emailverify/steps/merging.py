@@ -22,6 +22,7 @@ from airflow_provider_emailverify.results.report import render_list_report
 from airflow_provider_emailverify.results.schema import Reason, Verdict
 from airflow_provider_emailverify.results.writers import check_format
 from airflow_provider_emailverify.steps.arguments import read_texts
+from airflow_provider_emailverify.steps.earlier import Earlier
 from airflow_provider_emailverify.steps.merge_figures import FIGURES, MergeFigures, bought
 from airflow_provider_emailverify.steps.merged_paths import MergedPaths
 from airflow_provider_emailverify.steps.several import OtherAddresses
@@ -48,6 +49,7 @@ class MergeOptions:
     :param several: which verdict a cell of several addresses gets: ``first`` or ``worst``.
     :param submitted: the summary of the submission; None if there is none.
     :param report: publish a page with the figures too.
+    :param earlier: the folder that keeps the figures of each run; None for none.
     """
 
     how: ListFormat = field(default_factory=ListFormat)
@@ -61,6 +63,7 @@ class MergeOptions:
     several: str = "first"
     submitted: Any = None
     report: bool = False
+    earlier: Earlier | None = None
 
 
 @dataclass(slots=True)
@@ -143,6 +146,8 @@ def merge(source: str | Sequence[str], results: Any, destination: Destination, o
         is_split=options.split_by_verdict,
     )
     paths.check()
+    if options.earlier:
+        options.earlier.folder.check()
     flat = _flat(read_texts("results", results))
     paths.refuse_overlaps([each.file.uri for each in sources], flat)
     result_files = list_files(flat, is_result_name) if flat else []
@@ -298,13 +303,17 @@ class _Merge:
                 publish(*page)
         else:
             publish_together([*((file.spool, file.destination) for file in files), *pages])
+        if self._options.earlier:
+            self._options.earlier.write(summary)
         return Merged(summary["paths"], summary, files, self.read)
 
     def _report(self, summary: dict[str, Any]) -> tuple[Spool, Destination]:
         destination = self._paths.report(summary["sources"][0]["source"])
         summary["report"] = destination.uri
         page = self._spools.enter_context(spool_for(destination, "report", "text/html"))
-        page.write(render_list_report(summary).encode())
+        earlier = self._options.earlier
+        runs = [*earlier.read(), earlier.figures(summary)] if earlier else []
+        page.write(render_list_report(summary, runs).encode())
         return page, destination
 
     def _name_columns(self, source: _Source) -> None:

@@ -19,6 +19,8 @@ import pytest
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_emailverify.commands.vendor_page import vendor_dag
+from airflow_provider_emailverify.commands.vendors import hooks
 from airflow_provider_emailverify.get_provider_info import VENDORS
 from airflow_provider_emailverify.operators.download import EmailVerifyDownloadOperator
 from airflow_provider_emailverify.operators.merge import EmailVerifyMergeOperator
@@ -47,6 +49,24 @@ FINDERS = {case.vendor for case in CASES if "find_batch" not in case.has_not}
 FETCHES = {case.vendor: case.fetches for case in CASES}
 
 pytestmark = pytest.mark.parametrize("vendor", list(VENDORS))
+
+
+def test_the_dag_of_its_page_gives_the_list_back(
+    vendor: str, sandbox: SandboxServer, connect: Callable[..., str], run_dag: Callable[..., Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("airflow.sdk", reason="the page is written for Airflow 3")
+    connect(vendor, sandbox.vendor_urls[vendor], requests_per_minute=1_000_000)
+    (tmp_path / "list.csv").write_text("email\nada@example.com\nbob+undeliverable@example.com\n")
+    code = next(vendor_dag(hook) for hook in hooks() if hook.conn_type == vendor)
+
+    tasks = run_dag(code.replace("s3://my_aws@bucket", f"file://{tmp_path}"), f"verify_with_{vendor}")
+
+    assert {task.state for task in tasks.values()} == {"success"}
+    rows = list(csv.reader((tmp_path / "verified" / "list.verified.csv").open(newline="")))
+    assert [row[:2] for row in rows[1:]] == [
+        ["ada@example.com", "deliverable"],
+        ["bob+undeliverable@example.com", "undeliverable"],
+    ]
 
 
 class Walk:

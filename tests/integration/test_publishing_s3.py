@@ -12,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_emailverify.exceptions import StorageError
+from airflow_provider_emailverify.steps.earlier import Earlier
 from airflow_provider_emailverify.storage.destination import Destination
 from airflow_provider_emailverify.storage.publishing import MARKER, publish, publish_together
 from airflow_provider_emailverify.storage.spool import spool_for
@@ -166,3 +167,17 @@ def test_a_folder_whose_name_is_a_pattern_is_one_folder(bucket: Bucket, folder: 
 
     check(bucket.read(f"{folder}[a]1{{2}}/"), NEW)
     assert bucket.read(f"{folder}a1/") == {"x.csv": b"another's"}
+
+
+def test_the_figures_of_each_run_are_kept_in_a_bucket(bucket: Bucket, folder: str) -> None:
+    place = Destination(bucket.uri + folder)
+    figures = {"rows": 1, "verdicts": dict.fromkeys(("deliverable", "undeliverable", "risky", "unknown"), 1)}
+    runs = [Earlier(place, f"2026-11-{day:02d}T06:00:00Z", "d") for day in (5, 12, 19)]
+
+    assert runs[0].read() == []
+    for run in (*runs, runs[2]):
+        run.write(figures)
+
+    assert [each["moment"][:10] for each in runs[2].read()] == ["2026-11-05", "2026-11-12"]
+    assert len(bucket.read(folder)) == 3
+    assert bucket.media_type(f"{folder}2026-11-05T060000Z-d.summary.json") == "application/json"

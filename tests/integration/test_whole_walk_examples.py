@@ -99,6 +99,25 @@ def test_a_list_that_is_too_long_costs_nothing(
     assert both_vendors.ledger.charged() == {}
 
 
+def test_one_run_gives_the_list_back_and_a_second_file_of_what_is_deliverable(
+    both_vendors: SandboxServer, run_dag: Callable[..., dict[str, Outcome]], tmp_path: Path
+) -> None:
+    (tmp_path / "list.csv").write_bytes(LIST.read_bytes())
+    text = example("two_files")
+
+    tasks = run_dag(text.replace("s3://my_aws@bucket", f"file://{tmp_path}"), "two_files")
+
+    assert {task.state for task in tasks.values()} == {"success"}
+    whole = rows(tmp_path / "verified" / "list.verified.csv")
+    assert [row[:2] for row in whole] == rows(LIST)
+    assert rows(tmp_path / "deliverable" / "list.verified.csv") == [
+        row for row in whole if row[2] in (whole[0][2], "deliverable")
+    ]
+    assert both_vendors.ledger.charged_more_than_once() == []
+    code = [line for line in text.splitlines()[1:] if line]
+    assert len(code) <= 15, "short enough to be written by heart"
+
+
 def test_a_list_that_is_verified_every_week_is_bought_once(
     both_vendors: SandboxServer, run_dag: Callable[..., dict[str, Outcome]], tmp_path: Path
 ) -> None:
@@ -114,7 +133,10 @@ def test_a_list_that_is_verified_every_week_is_bought_once(
     assert bought == 13 - summaries[0]["prescreened"]
     kept = {path.name: rows(path) for path in (tmp_path / "_results").glob("*.csv")}
     assert again == 1, f"only the one that is unknown: {summaries} {kept}"
-    assert (tmp_path / "emails.verified.report.html").exists()
+    assert len(list((tmp_path / "_history").iterdir())) == 2
+    page = (tmp_path / "emails.verified.report.html").read_text()
+    assert "<h2>Over time</h2>" in page
+    assert "<h2>Bought over time</h2>" in page
     assert second["announce"].xcoms["return_value"].endswith(f"{tmp_path}/emails.verified.csv")
 
 

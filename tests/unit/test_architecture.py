@@ -46,7 +46,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "task_groups": {"operators", "sensors", "results"},
     "sandbox": set(),
-    "commands": {"operators", "steps", "hooks", "get_provider_info"},
+    "commands": {"operators", "steps", "hooks", "results", "get_provider_info"},
     "__main__": {"commands", "sandbox"},
 }
 

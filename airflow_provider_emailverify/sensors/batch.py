@@ -22,11 +22,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_emailverify.batches import read_batch_ids
-from airflow_provider_emailverify.exceptions import (
-    ConnectionMissingError,
-    InvalidRequestError,
-    TransientError,
-)
+from airflow_provider_emailverify.exceptions import ConnectionMissingError, InvalidRequestError, TransientError
 from airflow_provider_emailverify.http.policy import CallPolicy
 from airflow_provider_emailverify.links import EmailVerifyBatchLink
 from airflow_provider_emailverify.steps.arguments import read_optional_seconds
@@ -267,8 +263,8 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
         if ti.try_number > 1 or ti.map_index in (None, -1):
             return self.poke(context)
         with fail_fast_when_permanent():
-            wait = self._wait = self._start_wait(context)
-            self._open(wait)
+            self._wait = self._start_wait(context)
+            self._open(self._wait)
         return PokeReturnValue(is_done=False)
 
     def _part_of(self, wait: BatchesWait, left: float) -> dict[str, Any]:

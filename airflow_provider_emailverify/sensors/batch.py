@@ -77,9 +77,8 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
     :param failed_batches: what becomes of a list of which some batches failed or are unknown to the vendor: ``fail``
         fails the task when the others are final; ``leave_out`` returns those that are ready, and fails if none is.
     :param deferrable: wait in the triggerer, without a worker slot. It needs a running triggerer. The worker asks once
-        before, except in the first try of a mapped task, which most often comes right after the submission. A list
-        that is too long for one trigger, some thousand batches, is deferred several times; ``timeout`` counts from the
-        first.
+        before, except in the first try of a mapped task, right after the submission. A list that is too long for one
+        trigger, some thousand batches, is deferred several times; ``timeout`` counts from the first.
     :param max_outage: seconds, or a timedelta, for which there may be no useful answer (no connection, HTTP 429 or 5xx,
         garbage, Airflow's own API away) before the task fails and may retry; None for no limit. In reschedule mode it
         takes Airflow 3.3 or a ``ledger`` to count over several pokes; otherwise ``timeout`` alone ends such a wait.

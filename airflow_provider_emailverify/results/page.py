@@ -34,12 +34,13 @@ p {{ margin: .3rem 0; }}
 .tiles b {{ display: block; font-size: 1.5rem; line-height: 1.3; font-weight: 600;
   font-variant-numeric: tabular-nums; }}
 table {{ border-collapse: collapse; width: 100%; table-layout: fixed; }}
+caption {{ text-align: right; }}
 tr {{ break-inside: avoid; }}
 th, td {{ padding: .16rem 0; text-align: right; font-weight: normal; font-variant-numeric: tabular-nums; }}
 th {{ text-align: left; padding-right: 1rem; overflow-wrap: anywhere; }}
 .figures {{ width: auto; min-width: min(24rem, 100%); }}
 .figures td {{ padding-left: 2rem; }}
-.name {{ width: 32%; }} .count {{ width: 6.5rem; }} .share {{ width: 4.2rem; }} .of {{ width: 10.7rem; }}
+.name {{ width: 32%; }} .count {{ width: 6.5rem; }} .share {{ width: 4.2rem; }}
 .bar {{ display: flex; height: .85rem; border-radius: .2rem; overflow: hidden; background: var(--track); }}
 .bar i {{ flex: none; min-width: 1px; background: var(--other); }}
 .whole .bar {{ height: 1.6rem; border-radius: .35rem; }}
@@ -51,8 +52,7 @@ th {{ text-align: left; padding-right: 1rem; overflow-wrap: anywhere; }}
 .unknown {{ background: var(--unknown) !important; }}
 .other {{ background: var(--other) !important; }}
 .known {{ background: var(--known) !important; }}
-@media (max-width: 34rem) {{ .name {{ width: 40%; }} .share {{ display: none; }} .count {{ width: 5rem; }}
-  .of {{ width: 5rem; }} }}
+@media (max-width: 34rem) {{ .name {{ width: 40%; }} .share {{ display: none; }} .count {{ width: 5rem; }} }}
 @media print {{ body {{ padding: 0; font-size: 11px; max-width: none; }}
   * {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }} }}
 </style>
@@ -161,7 +161,7 @@ def stacks(counts: Mapping[str, Mapping[str, int]], of: str, *, to_scale: bool =
     rows = [
         _row(name, parts, most if to_scale else totals[name], parts[of], totals[name]) for name, parts in counts.items()
     ]
-    head = f'<tr class="soft"><th class="name"></th><td></td><td class="of" colspan="2">{escape(of)}</td></tr>'
+    head = f'<caption class="soft">{escape(of)}</caption>'
     return _bar_table([head, *rows] if rows else [])
 
 

@@ -113,11 +113,11 @@ def _over_time(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         names = [run["moment"].replace("T", " ").removesuffix("Z") for run in runs]
     if len(set(names)) < len(names):
         names = [f"{name} ({number})" for number, name in enumerate(names, 1)]
-    names[-1] += ", this run"
     yield heading("Over time")
     before, now = (_share_of_deliverable(run["verdicts"]) for run in runs[-2:])
     if before is not None and now is not None:
-        yield paragraph(f"{now:.1%} deliverable, after {before:.1%} on {_day(runs[-2]['moment'])}.", "soft")
+        yield paragraph(f"{now:.1%} deliverable, after {before:.1%} on {names[-2]}.", "soft")
+    names[-1] += ", this run"
     yield stacks(dict(zip(names, (run["verdicts"] for run in runs), strict=True)), "deliverable")
     if any("bought" in run for run in runs):
         yield heading("Bought over time")

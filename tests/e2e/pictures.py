@@ -45,7 +45,7 @@ with DAG("verify_contacts", schedule=None, default_args={{"owner": "marketing"}}
         prescreen="syntax",
         submit={{"price_per_address": 0.008}},
         wait={{"poke_interval": 2}},
-        merge={{"report": True}},
+        merge={{"report": True, "history": "file://{folder}/history/"}},
     )
 """
 
@@ -147,7 +147,7 @@ def main() -> None:
                 part=(352, 328, 1272, 612),
             )
         browser.shoot(
-            (folder / "verified" / "contacts.verified.report.html").as_uri(), target / "report.png", (820, 775)
+            (folder / "verified" / "contacts.verified.report.html").as_uri(), target / "report.png", (820, 980)
         )
         browser.close()
 

@@ -152,7 +152,7 @@ def connection_form(base_url: str, extras: Iterable[str] = EXTRAS) -> dict[str, 
     return {
         "ui-field-behaviour": {
             "hidden-fields": ["schema", "login", "extra"],
-            "relabeling": {"password": "API key", "host": "Base URL"},
+            "relabeling": {"password": "API key (Password)", "host": "Base URL (Host)"},
             # Their Test button takes an empty port for another one (apache/airflow#73298).
             "placeholders": {"host": base_url, "port": "443, for the Test button of Airflow 3.3.1 and 3.3.2"},
         },

@@ -126,6 +126,6 @@ def test_airflows_own_form_service_shows_the_fields() -> None:
         meta = found[vendor]
         assert meta.hook_name == entry["hook-name"]
         assert set(meta.extra_fields) == set(entry["conn-fields"])
-        assert meta.standard_fields.password.title == "API key"
+        assert meta.standard_fields.password.title == "API key (Password)"
         assert meta.standard_fields.url_schema.hidden
         assert meta.standard_fields.host.placeholder.startswith("https://")

@@ -21,6 +21,9 @@ from airflow_provider_emailverify.http.auth import Secret, Site
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# What Airflow shows in place of a password; 3.3.1 also tests with it where Host or Port is empty.
+_MASK = "***"
 # Of seconds, requests a minute, and attempts: more is a slip of the pen, and much more overflows.
 _MOST = 1_000_000
 
@@ -148,9 +151,10 @@ def connection_form(base_url: str, extras: Iterable[str] = EXTRAS) -> dict[str, 
     """
     return {
         "ui-field-behaviour": {
-            "hidden-fields": ["schema", "login", "port", "extra"],
-            "relabeling": {"password": "API key", "host": "Base URL"},
-            "placeholders": {"host": base_url},
+            "hidden-fields": ["schema", "login", "extra"],
+            "relabeling": {"password": "API key (Password)", "host": "Base URL (Host)"},
+            # Their Test button takes an empty port for another one (apache/airflow#73298).
+            "placeholders": {"host": base_url, "port": "443, for the Test button of Airflow 3.3.1 and 3.3.2"},
         },
         "conn-fields": {
             name: {"label": field.label, "description": field.description, "schema": dict(field.schema)}
@@ -210,6 +214,11 @@ def _read(connection: Connection, conn_type: str, site: Site, extras: frozenset[
     key = Secret(_text(connection, "password").strip())
     if not key.reveal():
         raise ValueError("its Password is empty; put the vendor's API key there.")
+    if key.reveal() == _MASK:
+        raise ValueError(
+            f"its Password is {_MASK}, which is what Airflow shows in place of one; type the API key again. If this is "
+            "the Test button of Airflow 3.3.1, fill Host and Port first, with 443 as the Port."
+        )
     if any(ord(character) < 32 for character in key.reveal()):
         raise ValueError("its Password holds a control character; copy the API key again.")
     if problem := site.key.problem(key):
@@ -260,7 +269,8 @@ def _base_url(connection: Connection, *, allow_http: bool) -> str:
     if connection.port and port is None:
         if not 0 < connection.port < 65_536:
             raise ValueError("its Port is not a number from 1 to 65535; correct it, or leave it empty.")
-        url = url._replace(netloc=f"{url.netloc}:{connection.port}")
+        if connection.port != _DEFAULT_PORTS[url.scheme]:
+            url = url._replace(netloc=f"{url.netloc}:{connection.port}")
     return url.geturl().rstrip("/")
 
 

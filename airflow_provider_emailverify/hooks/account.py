@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
@@ -10,7 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_emailverify.connections import ConnectionSettings, connection_form, read_connection
-from airflow_provider_emailverify.exceptions import ConnectionConfigError, ConnectionMissingError
+from airflow_provider_emailverify.exceptions import (
+    ConnectionConfigError,
+    ConnectionMissingError,
+    EmailVerifyError,
+    VendorUnreachableError,
+)
 from airflow_provider_emailverify.hooks.redis_client import RedisPlace
 from airflow_provider_emailverify.http.auth import Site
 from airflow_provider_emailverify.http.policy import CallPolicy
@@ -147,14 +153,17 @@ def get_connection(conn_id: str) -> Any:
     )
 
 
-def fit_for_form(text: str, conn_id: str) -> str:
+def fit_for_form(error: EmailVerifyError, conn_id: str) -> str:
     """
-    Return an error as it makes sense in a form: there is no task, and the connection has no name of its own yet.
+    Return an error as it makes sense in a form: there is no task and no batch, and the connection has no name yet.
 
-    :param text: the error.
+    :param error: what went wrong.
     :param conn_id: how Airflow calls the connection meanwhile.
     """
-    return text.replace(", then clear the task", "").replace(f" (connection {conn_id!r})", "")
+    text = str(error).replace(", then clear the task", "").replace(f" (connection {conn_id!r})", "")
+    text = re.sub(r", batch '[^']*'", "", text).replace(f"Connection {conn_id!r}: its ", "The connection's ")
+    # A task just tries again.
+    return f"{text} Check Host, or try again later." if isinstance(error, VendorUnreachableError) else text
 
 
 def find_hook(kind: type[H], conn_id: str, hook_params: dict[str, Any] | None) -> H:

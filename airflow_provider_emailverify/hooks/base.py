@@ -154,7 +154,7 @@ class EmailVerifyHook(AnswerHelpers, OldConnectionForm, BaseHook):
         try:
             return True, self.with_policy(IN_A_FORM).probe()
         except EmailVerifyError as error:
-            return False, fit_for_form(str(error), self.conn_id)
+            return False, fit_for_form(error, self.conn_id)
         except Exception as error:  # noqa: BLE001 - Airflow shows what is returned, and a text of others may hold the key
             return False, f"Unexpected {type(error).__name__}; see the log of the API server."
 

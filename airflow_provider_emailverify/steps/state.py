@@ -92,7 +92,7 @@ class TaskState:
     :param clock: the time.
     """
 
-    how_to_write = 'Airflow\'s REST API does it: PUT …/state-store/<key> {"value": …, "expires_at": null}'
+    how_to_write = "The task's tab Storage, Task State Store, does it, with the expiration Never."
 
     def __init__(self, store: StateStore | None, carried: dict[str, Any] | None = None, *, clock: Clock = time) -> None:
         self.is_kept = store is not None

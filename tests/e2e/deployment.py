@@ -33,6 +33,7 @@ class Deployment:
     :param database: SQLAlchemy's URL; by default SQLite's.
     :param triggerer: whether there is one.
     :param log_level: of all that it logs.
+    :param environment: further environment variables.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Deployment:
         database: str | None = None,
         triggerer: bool = False,
         log_level: str = "DEBUG",
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.home = home
         self._engine = sqlalchemy.create_engine(database or f"sqlite:///{home}/airflow.db")
@@ -81,6 +83,7 @@ class Deployment:
             "TMPDIR": str(self.temporary),
             "PYTHONPATH": str(PACKAGE_ROOT),
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
+            **(environment or {}),
         }
         self._processes: list[subprocess.Popen[bytes]] = []
 

@@ -70,6 +70,7 @@ def test_a_connection_type_and_its_hook_agree(vendor: str) -> None:
     assert (hook.conn_type, hook.hook_name) == (vendor, entry["hook-name"])
     assert hook.default_conn_name == f"{vendor}_default"
     assert entry["ui-field-behaviour"]["placeholders"]["host"] == hook.site.base_url
+    assert "port" not in entry["ui-field-behaviour"]["hidden-fields"]  # Airflow 3.3.2 tests nothing without one
     assert set(entry["conn-fields"]) <= hook.extras
     assert hook.extras == set(entry["conn-fields"])
 
@@ -125,6 +126,6 @@ def test_airflows_own_form_service_shows_the_fields() -> None:
         meta = found[vendor]
         assert meta.hook_name == entry["hook-name"]
         assert set(meta.extra_fields) == set(entry["conn-fields"])
-        assert meta.standard_fields.password.title == "API key"
+        assert meta.standard_fields.password.title == "API key (Password)"
         assert meta.standard_fields.url_schema.hidden
         assert meta.standard_fields.host.placeholder.startswith("https://")

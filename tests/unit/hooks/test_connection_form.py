@@ -41,7 +41,7 @@ def test_airflow_finds_the_hook_and_every_field_of_the_form(manager: Any, vendor
 def test_airflow_finds_labels_placeholders_and_what_to_hide(manager: Any, vendor: str) -> None:
     behaviour = manager.field_behaviours[vendor]
 
-    assert behaviour["relabeling"]["password"] == "API key"
+    assert behaviour["relabeling"]["password"] == "API key (Password)"
     assert "login" in behaviour["hidden_fields"]
 
 

@@ -402,6 +402,7 @@ def test_a_bad_connection_tests_badly_with_the_fix_and_without_the_key(
     assert not works
     assert "Password" in message
     assert "invalid-key" not in message
+    assert "onnection '" not in message
     assert "?" not in message
 
 
@@ -424,6 +425,19 @@ def test_a_vendor_that_hangs_or_is_down_is_told_at_once_in_words_that_fit_a_form
     assert time.monotonic() - started < 10
     assert "clear the task" not in message
     assert "connection '" not in message
+
+
+def test_a_vendor_that_cannot_be_reached_is_told_in_the_form_with_what_to_check(
+    case: VendorCase, connect: Connect
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    works, message = case.hook(connect(case.vendor, f"http://127.0.0.1:{port}")).test_connection()
+
+    assert not works
+    assert "cannot be reached. Check Host, or try again later." in message
+    assert "batch '" not in message
 
 
 def test_the_test_never_raises(case: VendorCase, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ def test_what_there_is_to_do_about_a_doubt_is_logged_in_short_lines(
         f"   {sandbox.ledger.batches()[0].name}",
         "2. If it is there, set this task's state key 'emailverify_batch_00001'",
         "   to its id, a JSON string; if it is not, to false.",
-        '   Airflow\'s REST API does it: PUT …/state-store/<key> {"value": …, "expires_at": null}',
+        "   The task's tab Storage, Task State Store, does it, with the expiration Never.",
         "3. Clear the task. If Airflow asks whether to keep its state, keep it.",
         "Or set on_unknown_submission='resubmit', clear the task, and risk paying twice.",
     ]

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_emailverify.exceptions import ConnectionConfigError
 from airflow_provider_emailverify.http.auth import Secret, Site
@@ -267,11 +267,14 @@ def _base_url(connection: Connection, *, allow_http: bool) -> str:
             'sandbox: on this machine, or where its Extra says {"allow_http": true}).'
         )
     if connection.port and port is None:
-        if not 0 < connection.port < 65_536:
-            raise ValueError("its Port is not a number from 1 to 65535; correct it, or leave it empty.")
-        if connection.port != _DEFAULT_PORTS[url.scheme]:
-            url = url._replace(netloc=f"{url.netloc}:{connection.port}")
+        url = _with_port(url, connection.port)
     return url.geturl().rstrip("/")
+
+
+def _with_port(url: SplitResult, port: int) -> SplitResult:
+    if not 0 < port < 65_536:
+        raise ValueError("its Port is not a number from 1 to 65535; correct it, or leave it empty.")
+    return url if port == _DEFAULT_PORTS[url.scheme] else url._replace(netloc=f"{url.netloc}:{port}")
 
 
 def _text(connection: Connection, name: str) -> str:

@@ -266,12 +266,17 @@ def _base_url(connection: Connection, *, allow_http: bool) -> str:
             f"its Host is http://{url.hostname}, which would send the key in clear; use https:// (plain http is for a "
             'sandbox: on this machine, or where its Extra says {"allow_http": true}).'
         )
-    if connection.port and port is None:
-        if not 0 < connection.port < 65_536:
-            raise ValueError("its Port is not a number from 1 to 65535; correct it, or leave it empty.")
-        if connection.port != _DEFAULT_PORTS[url.scheme]:
-            url = url._replace(netloc=f"{url.netloc}:{connection.port}")
+    if port is None and (port := _port(connection)) not in (None, _DEFAULT_PORTS[url.scheme]):
+        url = url._replace(netloc=f"{url.netloc}:{port}")
     return url.geturl().rstrip("/")
+
+
+def _port(connection: Connection) -> int | None:
+    if not connection.port:
+        return None
+    if not 0 < connection.port < 65_536:
+        raise ValueError("its Port is not a number from 1 to 65535; correct it, or leave it empty.")
+    return connection.port
 
 
 def _text(connection: Connection, name: str) -> str:

@@ -1,33 +1,33 @@
 """
-Take the pictures of the documentation: ``python -m tests.e2e.pictures docs/images``. It needs Chromium and Pillow.
+Take the pictures of the documentation: ``python -m tests.e2e.pictures docs/images``.
+
+It needs Chromium and the extra ``browser``.
 
 A real Airflow verifies three weekly lists against the sandbox; Chromium looks at the last run, at its
-report page, and at the log of a batch in doubt.
+report page, at logs of tasks that failed, at the state of a batch in doubt, and at a connection's form.
 """
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import random
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 from PIL import Image
-from websockets.sync.client import connect
 
 from airflow_provider_emailverify.sandbox.faults import Fault
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from tests.e2e.deployment import Deployment, eventually
+from tests.e2e.browser import AirflowPages, airflow_in_chromium
+from tests.e2e.deployment import Deployment
 
+# What matters of a page: left, upper, right, lower.
+LOG = (352, 328, 1272, 612)
+SHORT_LOG = (352, 328, 1272, 486)  # before the traceback, which shows paths of whoever takes them
+STORE = (344, 300, 1286, 700)
+FORM = (202, 64, 1098, 745)
 ROWS = 3000
 WEEKS = 3
 TAGS = ["", "", "", "", "", "", "+undeliverable", "+disabled", "+nomx", "+risky", "+catchall", "+fullinbox", "+unknown"]
@@ -58,59 +58,13 @@ def write_list(path: Path, week: int) -> None:
     path.write_text("\n".join(["Name,Email", *rows, "Front desk,call us", ""]))
 
 
-class Browser:
-    """Chromium without a window, told what to do through its debugging port."""
-
-    def __init__(self, profile: Path) -> None:
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"]
-        self._process = subprocess.Popen(
-            ["chromium", *options, "--remote-debugging-port=0", "about:blank"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        port_file = profile / "DevToolsActivePort"
-        eventually(lambda: port_file.is_file() and port_file.read_text().count("\n"), 30)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port_file.read_text().split()[0]}/json") as answer:
-            page = next(each for each in json.load(answer) if each["type"] == "page")
-        self._stack = ExitStack()
-        self._socket = self._stack.enter_context(connect(page["webSocketDebuggerUrl"], max_size=None, proxy=None))
-
-    def call(self, method: str, **params: Any) -> Any:
-        """Call a method of the protocol, and return its result."""
-        self._socket.send(json.dumps({"id": 1, "method": method, "params": params}))
-        while True:
-            if "id" in (answer := json.loads(self._socket.recv(timeout=60))):
-                return answer["result"]
-
-    def shoot(
-        self,
-        url: str,
-        path: Path,
-        size: tuple[int, int],
-        stored: dict[str, str] | None = None,
-        part: tuple[int, int, int, int] | None = None,
-    ) -> None:
-        """Take a picture of a page, or a part of it, once it has stored what a person would have chosen there."""
-        width, height = size
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.call("Page.navigate", url=url)
-        if stored:
-            time.sleep(3)
-            for name, value in stored.items():
-                self.call("Runtime.evaluate", expression=f"localStorage.setItem({name!r}, {value!r})")
-            self.call("Page.navigate", url=url)
-        time.sleep(6)
-        # It covers the tasks.
-        hide = "for (const each of document.querySelectorAll('.react-flow__minimap')) each.remove()"
-        self.call("Runtime.evaluate", expression=hide)
-        data = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
-        Image.open(io.BytesIO(data)).convert("RGB").crop(part).quantize(64).save(path, optimize=True)
-
-    def close(self) -> None:
-        """End Chromium."""
-        self._stack.close()
-        self._process.terminate()
-        self._process.wait()
+def shoot(ui: AirflowPages, path: Path, size: tuple[int, int], part: tuple[int, int, int, int] | None = None) -> None:
+    """Take a picture of what the browser shows, or of a part of it, in few colours."""
+    ui.page.set_viewport_size({"width": size[0], "height": size[1]})
+    ui.page.wait_for_timeout(4000)
+    # It covers the tasks.
+    ui.page.evaluate("for (const each of document.querySelectorAll('.react-flow__minimap')) each.remove()")
+    Image.open(io.BytesIO(ui.page.screenshot())).convert("RGB").crop(part).quantize(64).save(path, optimize=True)
 
 
 def main() -> None:
@@ -125,31 +79,36 @@ def main() -> None:
                 write_list(folder / "contacts.csv", week)
                 run_id = airflow.trigger("verify_contacts")
                 airflow.wait_for_state(run_id, "verify_emails.merge", "success")
-            browser = Browser(folder / "profile")
-            browser.shoot(
-                f"{airflow.url}/dags/verify_contacts/runs/{quote(run_id)}",
-                target / "run.png",
-                (1180, 400),
-                {
-                    "verify_contacts/open-groups": json.dumps(["verify_emails"]),
-                    "default_dag_view": json.dumps("graph"),
-                },
-            )
-            vendor.faults.switch_on(Fault.parse("proofy:submit:server_error"))
-            write_list(folder / "contacts.csv", WEEKS)
-            run_id = airflow.trigger("verify_contacts")
-            airflow.wait_for_state(run_id, "verify_emails.submit", "failed")
-            browser.shoot(
-                f"{airflow.url}/dags/verify_contacts/runs/{quote(run_id)}/tasks/verify_emails.submit",
-                target / "doubt.png",
-                (1300, 1180),
-                {"default_dag_view": json.dumps("grid")},
-                part=(352, 328, 1272, 612),
-            )
-        browser.shoot(
-            (folder / "verified" / "contacts.verified.report.html").as_uri(), target / "report.png", (820, 980)
-        )
-        browser.close()
+            with airflow_in_chromium(airflow) as ui:
+                ui.task("verify_contacts", run_id)
+                for name, value in (
+                    ("verify_contacts/open-groups", json.dumps(["verify_emails"])),
+                    ("default_dag_view", json.dumps("graph")),
+                ):
+                    ui.page.evaluate("([name, value]) => localStorage.setItem(name, value)", [name, value])
+                ui.page.reload()
+                shoot(ui, target / "run.png", (1180, 400))
+                ui.page.evaluate("localStorage.setItem('default_dag_view', '\"grid\"')")
+                vendor.faults.switch_on(Fault.parse("proofy:submit:server_error"))
+                write_list(folder / "contacts.csv", WEEKS)
+                run_id = airflow.trigger("verify_contacts")
+                airflow.wait_for_state(run_id, "verify_emails.submit", "failed")
+                ui.task("verify_contacts", run_id, "verify_emails.submit")
+                shoot(ui, target / "doubt.png", (1300, 1180), LOG)
+                ui.task("verify_contacts", run_id, "verify_emails.submit", "task-state-store")
+                shoot(ui, target / "repair.png", (1300, 1180), STORE)
+                vendor.faults.clear()
+                vendor.faults.switch_on(Fault.parse("proofy:submit:unauthorized"))
+                run_id = airflow.trigger("verify_contacts")
+                airflow.wait_for_state(run_id, "verify_emails.submit", "failed")
+                ui.task("verify_contacts", run_id, "verify_emails.submit")
+                shoot(ui, target / "log.png", (1300, 1180), SHORT_LOG)
+                form = ui.open_form()
+                form.get_by_label("Connection ID").fill("proofy_default")
+                ui.choose_type(form, "Proofy")
+                shoot(ui, target / "form.png", (1300, 860), FORM)
+                ui.page.goto((folder / "verified" / "contacts.verified.report.html").as_uri())
+                shoot(ui, target / "report.png", (820, 980))
 
 
 if __name__ == "__main__":

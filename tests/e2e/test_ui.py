@@ -183,8 +183,9 @@ def test_a_run_shows_its_tasks_logs_paths_and_no_link_where_the_vendor_has_no_pa
     assert "batch 1 of 1 (6 addresses) was accepted, id" in ui.read("was accepted, id")
     ui.task("walk_proofy", run_id, "verify_emails.merge", "xcom")
     assert f"file://{airflow.home}/proofy/list.verified.csv" in ui.read("list.verified.csv")
-    ui.task("walk_proofy", run_id, "verify_emails.wait")
-    assert "Batch at the vendor" not in ui.read("1 of 1 batch ready")
+    ui.task("walk_proofy", run_id, "verify_emails.wait", "details")
+    ui.page.wait_for_load_state("networkidle")
+    assert "Batch at the vendor" not in ui.read("EmailVerifyBatchSensor")
 
 
 def test_a_vendor_with_a_page_for_people_is_linked(
@@ -193,7 +194,7 @@ def test_a_vendor_with_a_page_for_people_is_linked(
     run_id = airflow.trigger("walk_cliova")
     airflow.wait_for_state(run_id, "verify_emails.merge", "success")
 
-    ui.task("walk_cliova", run_id, "verify_emails.wait")
+    ui.task("walk_cliova", run_id, "verify_emails.wait", "details")
 
     ui.read("Batch at the vendor")
     link = ui.page.get_by_role("link", name="Batch at the vendor").get_attribute("href")

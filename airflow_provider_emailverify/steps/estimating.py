@@ -67,7 +67,7 @@ def estimate(
 def _credits(hook: EmailVerifyHook) -> float | None:
     try:
         credits_left = hook.get_credits()
-        return int(credits_left) if credits_left == int(credits_left) else credits_left
+        return int(credits_left) if float(credits_left).is_integer() else credits_left
     except UnsupportedOperationError:
         return None
 

@@ -45,12 +45,12 @@ class Earlier:
     The folder of the figures, as one run sees it.
 
     :param folder: the folder.
-    :param moment: when the run was due, as :func:`.schema.utc_text` writes it. Each try of it has the same.
+    :param due: when the run was due. Each try of it has the same.
     :param digest: tells the task instance from all others.
     """
 
     folder: Destination
-    moment: str
+    due: datetime
     digest: str
 
     @classmethod
@@ -69,7 +69,12 @@ class Earlier:
             folder = Destination(f"{uri.rstrip('/')}/")
         except InvalidDestinationError as error:
             raise InvalidDestinationError(f"history: {error}") from None
-        return cls(folder, utc_text(due.timestamp()), BatchNames.of(context).digest)
+        return cls(folder, due, BatchNames.of(context).digest)
+
+    @property
+    def moment(self) -> str:
+        """When the run was due, as :func:`.schema.utc_text` writes it."""
+        return utc_text(self.due.timestamp())
 
     def read(self) -> list[dict[str, Any]]:
         """
@@ -113,8 +118,8 @@ class Earlier:
 
     @property
     def _name(self) -> str:
-        # Names sort by the time; a colon is no part of a file's name everywhere.
-        return f"{self.moment.replace(':', '')}-{self.digest}{ENDING}"
+        # Names sort by the time, two of one second too; a colon is no part of a file's name everywhere.
+        return f"{self.due.astimezone(UTC):%Y-%m-%dT%H%M%S.%fZ}-{self.digest}{ENDING}"
 
 
 def _figures(content: bytes) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -172,7 +173,7 @@ def test_a_folder_whose_name_is_a_pattern_is_one_folder(bucket: Bucket, folder: 
 def test_the_figures_of_each_run_are_kept_in_a_bucket(bucket: Bucket, folder: str) -> None:
     place = Destination(bucket.uri + folder)
     figures = {"rows": 1, "verdicts": dict.fromkeys(("deliverable", "undeliverable", "risky", "unknown"), 1)}
-    runs = [Earlier(place, f"2026-11-{day:02d}T06:00:00Z", "d") for day in (5, 12, 19)]
+    runs = [Earlier(place, datetime(2026, 11, day, 6, tzinfo=UTC), "d") for day in (5, 12, 19)]
 
     assert runs[0].read() == []
     for run in (*runs, runs[2]):
@@ -180,4 +181,4 @@ def test_the_figures_of_each_run_are_kept_in_a_bucket(bucket: Bucket, folder: st
 
     assert [each["moment"][:10] for each in runs[2].read()] == ["2026-11-05", "2026-11-12"]
     assert len(bucket.read(folder)) == 3
-    assert bucket.media_type(f"{folder}2026-11-05T060000Z-d.summary.json") == "application/json"
+    assert bucket.media_type(f"{folder}2026-11-05T060000.000000Z-d.summary.json") == "application/json"

@@ -13,6 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_emailverify.operators.merge import EmailVerifyMergeOperator
+from airflow_provider_emailverify.results.schema import Verdict
 from airflow_provider_emailverify.steps.earlier import MOST_EARLIER, Earlier
 from airflow_provider_emailverify.storage.destination import Destination
 from tests.submit_task import Ti
@@ -77,11 +78,22 @@ def test_a_retry_replaces_its_own_figures_and_a_run_of_long_ago_does_not_see_lat
     assert weekly.kept() == before
 
 
+@pytest.mark.parametrize("digests", [("a", "b"), ("b", "a")])
+def test_of_two_runs_in_one_second_the_later_one_sees_the_other(tmp_path: Path, digests: tuple[str, str]) -> None:
+    folder = Destination(f"file://{tmp_path}/")
+    dues = (datetime(2026, 11, 5, 6, 0, 0, number, tzinfo=UTC) for number in (1, 2))
+    first, second = (Earlier(folder, due, digest) for due, digest in zip(dues, digests, strict=True))
+    for run in (first, second):
+        run.write({"rows": 1, "verdicts": dict.fromkeys(Verdict, 0)})
+
+    assert (len(first.read()), len(second.read())) == (0, 1)
+
+
 def test_what_is_kept_is_numbers_and_no_address(weekly: Weekly) -> None:
     weekly.run(5, submitted=None)
 
     (name,) = weekly.kept()
-    assert re.fullmatch(r"2026-11-05T060000Z-[0-9a-f]{16}\.summary\.json", name)
+    assert re.fullmatch(r"2026-11-05T060000\.000000Z-[0-9a-f]{16}\.summary\.json", name)
     text = (weekly.folder / "history" / name).read_text()
     assert json.loads(text) == {
         "moment": "2026-11-05T06:00:00Z",
@@ -128,9 +140,9 @@ def test_a_year_of_weeks_is_read_and_no_more(tmp_path: Path) -> None:
     folder = Destination(f"file://{tmp_path}/")
     figures = {"rows": 1, "verdicts": dict.fromkeys(("deliverable", "undeliverable", "risky", "unknown"), 1)}
     for year in range(1900, 1970):
-        Earlier(folder, f"{year}-01-01T00:00:00Z", "d").write(figures)
+        Earlier(folder, datetime(year, 1, 1, tzinfo=UTC), "d").write(figures)
 
-    found = Earlier(folder, "1970-01-01T00:00:00Z", "d").read()
+    found = Earlier(folder, datetime(1970, 1, 1, tzinfo=UTC), "d").read()
 
     assert [each["moment"][:4] for each in found] == [str(year) for year in range(1970 - MOST_EARLIER, 1970)]
 

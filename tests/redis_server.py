@@ -19,7 +19,7 @@ class RedisServer:
     """
     A Redis that keeps nothing on disk.
 
-    :param folder: where it works.
+    :param folder: where it works, and where it writes what it holds when it is told to.
     :ivar port: its port.
     """
 

@@ -34,6 +34,7 @@ class Deployment:
     :param triggerer: whether there is one.
     :param log_level: of all that it logs.
     :param environment: further environment variables.
+    :param python: the Python of an environment that Airflow is installed in; by default this one, with this checkout.
     """
 
     def __init__(
@@ -46,11 +47,17 @@ class Deployment:
         triggerer: bool = False,
         log_level: str = "DEBUG",
         environment: dict[str, str] | None = None,
+        python: str | None = None,
     ) -> None:
         self.home = home
+        self._python = python or sys.executable
         self._engine = sqlalchemy.create_engine(database or f"sqlite:///{home}/airflow.db")
-        self._commands = [["api-server", "--workers", "1"], ["scheduler"], ["dag-processor"]]
-        self._commands += [["triggerer"]] if triggerer else []
+        self.commands = {
+            "api-server": ["api-server", "--workers", "1"],
+            "scheduler": ["scheduler"],
+            "dag-processor": ["dag-processor"],
+            **({"triggerer": ["triggerer"]} if triggerer else {}),
+        }
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
         self.temporary = home / "tmp"
@@ -81,18 +88,18 @@ class Deployment:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": log_level,
             "NO_PROXY": "127.0.0.1",
             "TMPDIR": str(self.temporary),
-            "PYTHONPATH": str(PACKAGE_ROOT),
+            **({} if python else {"PYTHONPATH": str(PACKAGE_ROOT)}),
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
             **(environment or {}),
         }
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         """Start, and return when DAGs can be triggered."""
         try:
-            self._airflow("db", "migrate").wait(START_SECONDS)
-            for command in self._commands:
-                self._processes.append(self._airflow(*command))
+            self._airflow("migrate", "db", "migrate").wait(START_SECONDS)
+            for name in self.commands:
+                self.start(name)
             self._token = eventually(lambda: self.call("GET", "/auth/token", token="")["access_token"], START_SECONDS)
         except BaseException:
             self.__exit__()
@@ -101,11 +108,33 @@ class Deployment:
 
     def __exit__(self, *_: object) -> None:
         """Stop all processes, with those that they started."""
-        for process in self._processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        for name in list(self._processes):
+            self.kill(name)
         self._engine.dispose()
+
+    def start(self, name: str) -> None:
+        """Start one of :attr:`commands`."""
+        self._processes[name] = self._airflow(name, *self.commands[name])
+
+    def kill(self, name: str) -> None:
+        """Kill one of the processes without a last word, with all that it started, as when a machine is lost."""
+        process = self._processes.pop(name)
+        while pids := self.family(process.pid):
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.poll()
+
+    @staticmethod
+    def family(leader: int) -> list[int]:
+        """Return the processes that one of ours started, itself among them, those that have ended left out."""
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[3]) == leader and fields[0] != "Z":  # its session
+                    found.append(int(stat.parent.name))
+        return found
 
     def run_state(self, run_id: str) -> str:
         """Return the state of a run."""
@@ -117,7 +146,7 @@ class Deployment:
 
     def task_seconds(self) -> float:
         """Return the processor seconds of the executor's processes so far, and of the tasks that they ran."""
-        scheduler = self._processes[1].pid
+        scheduler = self._processes["scheduler"].pid
         ticks = 0
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
@@ -126,16 +155,22 @@ class Deployment:
                     ticks += sum(map(int, fields[11:15]))  # its own, and of its children that have ended
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run of a DAG, and return its id."""
+    def trigger(self, dag_id: str, **conf: object) -> str:
+        """Start a run of a DAG with these parameters, and return its id."""
         eventually(lambda: self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False}), START_SECONDS)
-        return str(self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"])
+        return str(
+            self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"]
+        )
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Clear a task when its run is over, as the button in the UI does."""
         eventually(
-            lambda: self._rows("select 1 from dag_run where run_id = ? and end_date not null", run_id), STEP_SECONDS
+            lambda: self._rows("select 1 from dag_run where run_id = ? and end_date is not null", run_id), STEP_SECONDS
         )
+        self.clear_now(dag_id, run_id, task_id)
+
+    def clear_now(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task, whatever it does, as the button in the UI does."""
         body = {"dag_run_id": run_id, "task_ids": [task_id], "dry_run": False, "only_failed": False}
         self.call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
 
@@ -186,10 +221,10 @@ class Deployment:
         files = sorted((self.home / "logs").glob(f"*/run_id={run_id}/**/*.log"))
         return "\n".join(path.read_text() for path in files)
 
-    def _airflow(self, *command: str) -> subprocess.Popen[bytes]:
-        with (self.home / f"{command[0]}.out").open("wb") as out:
+    def _airflow(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        with (self.home / f"{name}.out").open("ab") as out:
             return subprocess.Popen(
-                [sys.executable, "-m", "airflow", *command],
+                [self._python, "-m", "airflow", *command],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -30,13 +30,27 @@ class PostgreSQL:
         if os.getuid() == 0:
             os.chown(self._folder, _NOBODY, _NOBODY)
         self._run("initdb", "-D", "data", "-U", "airflow", "-A", "trust", "-N")
-        options = f"-p {self._port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c max_connections=300"
-        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+        options = f"-p {self._port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c max_connections=400"
+        self._options = options
+        self.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
         shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", self._options, "start")
+
+    def stop(self) -> None:
+        """Stop it as a restart does: connections are cut, what was committed stays."""
+        self._run("pg_ctl", "-D", "data", "-m", "fast", "stop")
+
+    def dump(self) -> str:
+        """Return everything that the database holds, as SQL."""
+        self._run("pg_dump", "-h", "127.0.0.1", "-p", str(self._port), "-U", "airflow", "-f", "dump", "postgres")
+        return (self._folder / "dump").read_text()
 
     def _run(self, program: str, *arguments: str) -> None:
         user = {"user": _NOBODY, "group": _NOBODY} if os.getuid() == 0 else {}

@@ -6,15 +6,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_emailverify import __version__
+from tests.e2e.installed import PROJECT, build_wheel, install
 
-PROJECT = Path(__file__).resolve().parents[2]
 OLDEST_AND_NEWEST = ("2.11", "3.3")
 
 
@@ -53,29 +52,17 @@ class Installed:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from this checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", build, str(folder)], cwd=PROJECT, check=True, capture_output=True)
-    (path,) = folder.glob("*.whl")
-    return path
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module", params=OLDEST_AND_NEWEST)
 def installed(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The wheel with its sandbox, on one Airflow."""
-    sys.path.insert(0, str(PROJECT / ".ci"))
-    try:
-        from environment import Environment
-        from matrix import PINS
-    finally:
-        sys.path.remove(str(PROJECT / ".ci"))
     folder = tmp_path_factory.mktemp("installed")
-    environment = Environment(folder / "environment")
-    version = request.param
-    environment.install(f"{wheel}[sandbox]", f"apache-airflow=={version}.*", *PINS.get(version, ()))
+    python = install(wheel, folder / "environment", request.param, "sandbox")
     home = folder / "home"
     home.mkdir()
-    return Installed(version, environment.python, home)
+    return Installed(request.param, python, home)
 
 
 def test_it_runs_from_where_it_was_installed(installed: Installed) -> None:

@@ -1,11 +1,13 @@
 """
 Run the unit and integration tests on every Airflow that this project supports, each in an environment of its own.
 
-``python matrix.py`` runs all cells; ``python matrix.py 2.11 3.3/3.13`` those of Airflow 2.11, and that of 3.3 on 3.13.
+``python matrix.py`` runs all cells, and writes the table of the docs if they pass; ``python matrix.py 2.11 3.3/3.13``
+runs those of Airflow 2.11, and that of 3.3 on 3.13.
 """
 
 from __future__ import annotations
 
+import csv
 import functools
 import os
 import re
@@ -20,6 +22,7 @@ from pathlib import Path
 from environment import PROJECT, Environment, SetupError, requirements
 
 FOLDER = PROJECT / ".matrix"
+TABLE = PROJECT / "docs" / "versions.csv"
 # The Pythons to run each Airflow on, of those that it supports.
 CELLS = {"2.11": ("3.11", "3.12"), "3.0": ("3.12",), "3.1": ("3.12",), "3.2": ("3.13",), "3.3": ("3.11", "3.13")}
 # Releases of Airflow that say too little about what they run on, and what is too new for them. Deployments get the same
@@ -28,7 +31,9 @@ PINS = {
     "3.0": ("cadwyn<6", "fastapi<0.117", "universal-pathlib<0.3"),
     "3.2": ("cadwyn<8", "fastapi<0.137", "svcs<26"),
 }
-FAILED = re.compile(r"^(?:FAILED|ERROR) .*", re.MULTILINE)
+FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.*?)(?: - .*)?$", re.MULTILINE)
+# More tests than this do not fail by chance.
+SECOND_TRIES = 5
 SUMMARY = re.compile(r"^=*\s*((?:\d+ \w+,? ?)+) in [\d.]+s", re.MULTILINE)
 
 
@@ -88,10 +93,27 @@ def run(cell: Cell) -> Outcome:
         environment.install(*requirements(cell.airflow), *PINS.get(cell.airflow, ()), base=python)
     except SetupError as error:
         return Outcome(cell, True, str(error), seconds=time.monotonic() - started)
-    log = cell.folder / "tests.log"
-    with log.open("w") as file:
+    code, log = _test(environment, "tests.log", "-n", "2", "--dist", "loadscope", "tests/integration", "tests/unit")
+    counts = SUMMARY.findall(log.read_text())
+    text = counts[-1] if counts else "no summary"
+    failed = FAILED.findall(log.read_text())
+    if code:
+        print("\n".join(f"  {line}" for line in failed))
+    if code and 0 < len(failed) <= SECOND_TRIES:
+        # Airflow's own dag.test() fails at times. What fails alone too is a failure; the table tells both.
+        code, again = _test(environment, "again.log", *failed)
+        text += f"; tried again alone: {(SUMMARY.findall(again.read_text()) or ['no summary'])[-1]}"
+    if code:
+        text += f"; see {log.relative_to(PROJECT)}"
+    return Outcome(cell, code != 0, text, _versions(environment), time.monotonic() - started)
+
+
+def _test(environment: Environment, log: str, *arguments: str) -> tuple[int, Path]:
+    """Run pytest in an environment, and return its exit code and the path of what it printed."""
+    path = environment.folder / log
+    with path.open("w") as file:
         code = subprocess.run(
-            [environment.python, "-m", "pytest", "-n", "2", "--dist", "loadscope", "tests/integration", "tests/unit"],
+            [environment.python, "-m", "pytest", *arguments],
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -99,12 +121,7 @@ def run(cell: Cell) -> Outcome:
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", "COLUMNS": "120"},
             check=False,
         ).returncode
-    counts = SUMMARY.findall(log.read_text())
-    text = counts[-1] if counts else "no summary"
-    if code:
-        text += f"; see {log.relative_to(PROJECT)}"
-        print("\n".join(f"  {line}" for line in FAILED.findall(log.read_text())))
-    return Outcome(cell, code != 0, text, _versions(environment), time.monotonic() - started)
+    return code, path
 
 
 def _versions(environment: Environment) -> str:
@@ -118,6 +135,14 @@ def table(outcomes: list[Outcome]) -> Iterator[str]:
     for each in outcomes:
         result = "-" if each.failed is None else "failed" if each.failed else "passed"
         yield f"{each.cell.name:<10} {each.versions:<16} {result:<8} {each.seconds:>5.0f}s  {each.text}"
+
+
+def write_table(outcomes: list[Outcome]) -> None:
+    """Write the table that the docs show."""
+    with TABLE.open("w", newline="") as file:
+        rows = [("Airflow", "Python", "tests")]
+        rows += [(*each.versions.split(), each.text) for each in outcomes]
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def chosen(words: list[str]) -> list[Cell]:
@@ -148,7 +173,10 @@ def main() -> int:
     print()
     print("\n".join(table(outcomes)))
     ran = [each for each in outcomes if each.failed is not None]
-    return 0 if ran and not any(each.failed for each in ran) else 1
+    passed = bool(ran) and not any(each.failed for each in ran)
+    if passed and len(ran) == sum(map(len, CELLS.values())):
+        write_table(ran)
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -218,13 +216,6 @@ def test_workers_are_stopped_in_good_order(around: Surroundings, three: dict[str
 
     for task, walk in three.items():
         assert walk.task(task)["try"] == 1
-
-
-def test_a_task_process_is_asked_to_stop(around: Surroundings, three: dict[str, Walk], outcomes: Outcomes) -> None:
-    with outcomes.measure("SIGTERM of the processes of submit, download and merge", "each goes on in its next try"):
-        for task, walk in three.items():
-            os.kill(int(walk.task(task)["pid"]), signal.SIGTERM)
-        check_all(three.values())
 
 
 def test_both_triggerers_are_lost_one_after_the_other(around: Surroundings, name: str, outcomes: Outcomes) -> None:

@@ -171,7 +171,13 @@ class Deployment:
 
     def clear_now(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Clear a task, whatever it does, as the button in the UI does."""
-        body = {"dag_run_id": run_id, "task_ids": [task_id], "dry_run": False, "only_failed": False}
+        body = {
+            "dag_run_id": run_id,
+            "task_ids": [task_id],
+            "dry_run": False,
+            "only_failed": False,
+            "include_downstream": True,
+        }
         self.call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
 
     def kill_by_user(self, dag_id: str, run_id: str, task_id: str) -> None:

@@ -49,6 +49,8 @@ class Task:
         self.conn_id = conn_id
         self.store: Any = Store()
         self.tries = 0
+        #: How often tasks of the run were cleared; None where the context has no run.
+        self.clear_number: int | None = None
         self.summary: dict[str, Any] = {}
         self.operator: EmailVerifySubmitOperator | None = None
 
@@ -66,6 +68,8 @@ class Task:
             }
         )
         context: Any = {"ti": ti} if self.store is None else {"ti": ti, "task_state_store": self.store}
+        if self.clear_number is not None:
+            context["dag_run"] = SimpleNamespace(clear_number=self.clear_number)
         try:
             return self.operator.execute(context)
         finally:

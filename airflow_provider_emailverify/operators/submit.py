@@ -286,7 +286,9 @@ class EmailVerifySubmitOperator(ListOperator):
                     "Airflow before 3.3 does not keep what this try submits. If it does not end well, a second try "
                     "will submit nothing. The argument ledger keeps it."
                 )
-        records = PurchaseRecords(kept, context["ti"].try_number, clock=self._clock)
+        # A retry keeps what Airflow keeps; to clear a task may not.
+        was_cleared = bool(getattr(context.get("dag_run"), "clear_number", True))
+        records = PurchaseRecords(kept, context["ti"].try_number, was_cleared=was_cleared, clock=self._clock)
         records.start()
         return records
 

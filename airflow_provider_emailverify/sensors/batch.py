@@ -306,7 +306,7 @@ class EmailVerifyBatchSensor(BaseSensorOperator):
     def _ask(self, wait: BatchWait | BatchesWait) -> _Result | None:
         if isinstance(wait, BatchesWait) and wait.is_over:
             return self._result_of(wait)
-        hook = self._hook = self._hook or self._open(wait)
+        hook = self._hook = (not wait.outage and self._hook) or self._open(wait)  # what fails may have been changed
         if hook is None:
             return None
         if isinstance(wait, BatchWait):

@@ -115,13 +115,15 @@ class PurchaseRecords:
 
     :param records: where they are kept.
     :param try_number: which try of the task this is; 1 proves that there was none before.
+    :param was_cleared: tasks of this run were cleared, and records may have gone with that.
     :param clock: the time.
     :ivar is_missing: an earlier try should have left a plan, and there is none, or one that is cut.
     """
 
-    def __init__(self, records: Records, try_number: int, *, clock: Clock = time) -> None:
+    def __init__(self, records: Records, try_number: int, *, was_cleared: bool = True, clock: Clock = time) -> None:
         self.records = records
         self.try_number = try_number
+        self._was_cleared = was_cleared
         self.is_missing = False
         self._clock = clock
         self._is_first = False
@@ -130,17 +132,24 @@ class PurchaseRecords:
     def start(self) -> None:
         """Read the plan of an earlier try, or note that this is the first one. Nothing else may come before it."""
         found = self.records.get(PLAN)
-        if found is None and self.try_number <= 1 and self.records.claim(PLAN, self._plan | {"at": self._now()}):
+        if found is None and self.try_number > 1:
+            found = self._look_again(PLAN)
+        if found is None and self._none_can_be_lost and self.records.claim(PLAN, self._plan | {"at": self._now()}):
             self._is_first = True
             return
-        if found is None:
-            found = self._look_again(PLAN)
+        if found is None and self._none_can_be_lost:
+            found = self._look_again(PLAN)  # another try has just written it
         if found is False or found == "false" or is_count(found):
             found = {"begun": found if is_count(found) else 0}  # a person's word
         if isinstance(found, dict) and is_count(found.get("begun")):
             self._plan = found
         else:
             self.is_missing = True
+
+    @property
+    def _none_can_be_lost(self) -> bool:
+        """Whether no plan means that none was made: earlier tries, if there were any, ended before they bought."""
+        return self.try_number <= 1 or (self.records.is_kept and not self._was_cleared)
 
     @property
     def recorded(self) -> dict[str, Any]:

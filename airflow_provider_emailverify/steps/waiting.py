@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_emailverify.batches import BatchState, BatchStatus
 from airflow_provider_emailverify.exceptions import (
+    AuthenticationError,
     BatchFailedError,
     EmailVerifyError,
     RateLimitedError,
@@ -25,8 +26,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: For so long a connection may be missing that was there before: a secrets backend that is away looks the same.
+#: For so long a connection may be missing that was there before: a secrets backend that is away looks the same. And a
+#: key may be refused that was taken before: it was changed at the vendor, and is about to be in the connection.
 MISSING_SECONDS = 600.0
+
+
+class KeyRefusedError(TransientError):
+    """
+    The vendor refuses a key that it took before.
+
+    :param what: what was asked for.
+    :param refusal: what the vendor said.
+    """
+
+    def __init__(self, what: str, refusal: AuthenticationError) -> None:
+        super().__init__(
+            f"{what}: the vendor refuses the key that it took before. If the key was changed, set the connection's "
+            "Password to the new one."
+        )
+        self.refusal = refusal
 
 
 class Wait:
@@ -39,7 +57,7 @@ class Wait:
     """
 
     # Thousands of them wait at the same time, and the garbage collector looks at each object that they have.
-    __slots__ = ("_clock", "_failing_since", "_not_before", "_started", "max_outage")
+    __slots__ = ("_clock", "_failing_since", "_not_before", "_started", "_was_answered", "max_outage")
 
     #: The end of each outage, for the person on call.
     _comfort = "The batch goes on at the vendor. Nothing is lost, and nothing is paid for again."
@@ -53,6 +71,7 @@ class Wait:
         self._started: float | None = notes["started"] + ahead if notes.get("started") else None
         self._failing_since: float | None = notes["failing_since"] + ahead if notes.get("failing_since") else None
         self._not_before: float = notes["not_before"] + ahead if notes.get("not_before") else 0.0
+        self._was_answered: bool = notes.get("was_answered", False)
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -62,6 +81,7 @@ class Wait:
             "started": self.started_at,
             "failing_since": self._failing_since + behind if self._failing_since is not None else None,
             "not_before": self._not_before + behind if self.pause else None,
+            "was_answered": self._was_answered,
         }
 
     @property
@@ -91,12 +111,15 @@ class Wait:
 
         :param error: what there was in place of an answer.
         :raises VendorOutageError: the budget is used up.
+        :raises AuthenticationError: the key is refused for longer than it takes to change it everywhere.
         """
         now = self._clock.monotonic()
         is_first = self._failing_since is None
         if is_first:
             self._failing_since = now
         self._not_before = now + (error.retry_after or 0.0)
+        if isinstance(error, KeyRefusedError) and self.outage >= MISSING_SECONDS:
+            raise error.refusal
         if self.max_outage is not None and self.outage >= self.max_outage:
             self._give_up(error)
         log.log(logging.WARNING if is_first else logging.DEBUG, "%s Asking again later.", error)
@@ -116,6 +139,16 @@ class Wait:
         if self._failing_since is not None:
             log.info("%s answers again, after %.0f s.", about, self.outage)
         self._failing_since = None
+        self._was_answered = True
+
+    def _ask_for(self, hook: EmailVerifyHook, batch_id: str) -> BatchStatus | TransientError:
+        """Ask as :func:`ask` does. A key that was good before may be changed: that it is refused passes."""
+        try:
+            return ask(hook, batch_id)
+        except AuthenticationError as error:
+            if not self._was_answered:
+                raise
+            return KeyRefusedError(hook.about(batch_id), error)
 
     def _give_up(self, last: TransientError) -> NoReturn:
         what = f"{self._what}: no useful answer for {self.outage:.0f} s, and max_outage is {self.max_outage:g} s."
@@ -190,7 +223,7 @@ class BatchWait(Wait):
         return f"Batch {self.batch_id!r}"
 
     def _answer(self, hook: EmailVerifyHook, about: str) -> BatchStatus | None:
-        status = ask(hook, self.batch_id)
+        status = self._ask_for(hook, self.batch_id)
         if isinstance(status, TransientError):
             if self._failing_since is None:
                 count_outage(hook)

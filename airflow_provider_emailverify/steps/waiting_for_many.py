@@ -21,7 +21,7 @@ from airflow_provider_emailverify.exceptions import (
     TransientError,
 )
 from airflow_provider_emailverify.steps.batch_states import NAMED, BatchStates, count_of
-from airflow_provider_emailverify.steps.waiting import Wait, ask, count_outage
+from airflow_provider_emailverify.steps.waiting import Wait, count_outage
 
 if TYPE_CHECKING:
     from airflow_provider_emailverify.hooks.base import EmailVerifyHook
@@ -116,7 +116,7 @@ class BatchesWait(Wait):
         :raises EmailVerifyError: an error that ends the wait for all batches, such as a wrong key.
         """
         try:
-            return ask(hook, self.states.batch_ids[place])
+            return self._ask_for(hook, self.states.batch_ids[place])
         except BatchNotFoundError as error:
             return error
 
@@ -128,6 +128,7 @@ class BatchesWait(Wait):
         :param answer: what :meth:`ask` returned.
         :param hook: the vendor.
         :raises VendorOutageError: the vendor has answered nothing useful for ``max_outage``.
+        :raises AuthenticationError: the key is refused for longer than it takes to change it everywhere.
         """
         if isinstance(answer, TransientError):
             if self._failing_since is None:

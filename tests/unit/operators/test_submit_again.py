@@ -312,6 +312,57 @@ def test_a_task_whose_state_airflow_has_discarded_buys_nothing_until_a_person_sa
     assert len(task.attempt()) == 3
 
 
+def test_a_second_try_begins_when_the_first_one_never_ran(
+    make_task: Callable[..., Task], sandbox: SandboxServer
+) -> None:
+    """A broker that lost its queue, a worker that died before the task began: Airflow counts that as a try."""
+    task = make_task()
+    task.clear_number = 0
+    task.tries = 1
+
+    assert task.attempt() == [batch.batch_id for batch in sandbox.ledger.batches()]
+    assert submissions(sandbox) == 3
+
+
+@pytest.mark.parametrize("clear_number", [1, 7])
+def test_a_second_try_of_a_run_that_was_cleared_begins_nothing_without_a_record(
+    make_task: Callable[..., Task], sandbox: SandboxServer, clear_number: int
+) -> None:
+    task = make_task()
+    task.clear_number = clear_number
+    task.tries = 1
+
+    with pytest.raises(AirflowFailException, match="This is try 2, and there is no record of"):
+        task.attempt()
+    assert submissions(sandbox) == 0
+
+
+def test_a_second_try_where_nothing_is_kept_begins_nothing(
+    make_task: Callable[..., Task], sandbox: SandboxServer
+) -> None:
+    task = make_task()
+    task.clear_number, task.store, task.tries = 0, None, 1
+
+    with pytest.raises(AirflowFailException, match="This is try 2, and there is no record of"):
+        task.attempt()
+    assert submissions(sandbox) == 0
+
+
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_a_second_try_that_finds_a_batch_but_no_plan_is_in_doubt(
+    make_task: Callable[..., Task], sandbox: SandboxServer, left: int
+) -> None:
+    task = make_task()
+    task.clear_number = 0
+    task.attempt()
+    for name in set(task.store.values) - {key(left)}:
+        del task.store.values[name]
+
+    with pytest.raises(AirflowFailException, match="SubmissionUnknownError"):
+        task.attempt()
+    assert submissions(sandbox) == 3
+
+
 def test_a_person_can_tell_which_batches_were_bought_when_all_records_are_gone(
     make_task: Callable[..., Task], sandbox: SandboxServer
 ) -> None:

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from airflow_provider_emailverify.exceptions import ConnectionMissingError, VendorOutageError
 from airflow_provider_emailverify.http import rate_limit
 from airflow_provider_emailverify.sandbox.server import SandboxServer
+from airflow_provider_emailverify.sandbox.vendor import REFUSED_KEYS
 from airflow_provider_emailverify.sensors.batch import EmailVerifyBatchSensor
 from airflow_provider_emailverify.triggers.batch import EmailVerifyBatchTrigger
 from tests.clock import Clock
@@ -407,6 +408,27 @@ def test_a_wait_that_has_begun_goes_on_for_minutes_without_its_connection(
     sensor_clock.now = 701
     with pytest.raises(ConnectionMissingError):
         poke(store, batch_id=batch_id)
+
+
+@pytest.mark.parametrize("batch_id", ["b", ["b"]])
+def test_a_wait_goes_on_with_the_new_key_when_the_old_one_is_refused(
+    sandbox: SandboxServer, connect: Callable[..., str], sensor_clock: Clock, monkeypatch: Any, batch_id: Any
+) -> None:
+    """In poke mode too, which keeps its connection open from poke to poke."""
+    connect("cliova", sandbox.cliova_url, key="old-key")
+    sandbox.ledger.create_batch("cliova", [], batch_id="b", ready_after=0, state="PROCESSING")
+    wait = sensor(mode="poke", batch_id=batch_id)
+    context: Any = {"ti": Ti()}
+    assert not wait.poke(context).is_done
+
+    monkeypatch.setitem(REFUSED_KEYS, "old-key", 401)
+    sensor_clock.now += 60
+    assert not wait.poke(context).is_done
+    connect("cliova", sandbox.cliova_url, key="new-key")
+    sandbox.ledger.batch("b").state = None
+    sensor_clock.now += 60
+
+    assert wait.poke(context).is_done
 
 
 @pytest.mark.parametrize("method", ["get", "set"])

@@ -55,6 +55,37 @@ def test_what_waiting_does_not_cure_ends_it(
         BatchWait("b", 60).ask(hook)
 
 
+def test_a_key_that_was_good_may_be_refused_for_ten_minutes(
+    hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was changed at the vendor, and is about to be changed in the connection."""
+    sandbox.ledger.batch("b").state = "PROCESSING"
+    wait = BatchWait("b", 3600, clock=clock)
+    wait.ask(hook)
+    sandbox.faults.add(kind="unauthorized")
+
+    assert wait.ask(hook) is None
+    assert "the vendor refuses the key that it took before" in caplog.text
+    clock.sleep(599)
+    again = BatchWait("b", 3600, wait.notes, clock=clock)  # another process, in reschedule mode
+    assert again.ask(hook) is None
+    clock.sleep(1)
+    with pytest.raises(AuthenticationError, match="answered 401"):
+        again.ask(hook)
+
+
+def test_a_key_that_is_good_again_ends_the_outage(hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock) -> None:
+    sandbox.ledger.batch("b").state = "PROCESSING"
+    wait = BatchWait("b", 3600, clock=clock)
+    wait.ask(hook)
+    sandbox.faults.add(kind="unauthorized", times=1)
+    wait.ask(hook)
+    clock.sleep(10)
+
+    assert wait.ask(hook) is None
+    assert wait.outage == 0
+
+
 def test_an_unknown_word_means_not_yet_and_is_said_once(
     hook: EmailVerifyHook, sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:

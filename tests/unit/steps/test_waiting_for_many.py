@@ -112,6 +112,21 @@ def test_a_refused_key_ends_the_wait_for_all(hook: EmailVerifyHook, sandbox: San
         BatchesWait(["a", "b"], 60).ask(0, hook)
 
 
+def test_a_key_that_was_good_for_one_batch_may_be_refused_for_others_for_ten_minutes(
+    hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock
+) -> None:
+    wait = BatchesWait(submit(sandbox, 2, ready_after=1e9), 3600, clock=clock)
+    ask_all(wait, hook)
+    sandbox.faults.add(kind="unauthorized")
+
+    ask_all(wait, hook)
+    clock.now += 599
+    ask_all(wait, hook)
+    clock.now += 1
+    with pytest.raises(AuthenticationError):
+        ask_all(wait, hook)
+
+
 def test_any_useful_answer_starts_the_budget_of_all_anew(
     hook: EmailVerifyHook, sandbox: SandboxServer, clock: Clock
 ) -> None:

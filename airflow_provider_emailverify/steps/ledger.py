@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, InvalidRequestError, StorageError
 from airflow_provider_emailverify.steps.state import patiently
 from airflow_provider_emailverify.storage.destination import Destination
+from airflow_provider_emailverify.storage.refusals import said
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -190,8 +191,7 @@ class Ledger:
             return patiently(call, *arguments, clock=self._clock)
         except Exception as error:
             raise StorageError(
-                f"Cannot {what} the ledger {self._folder.uri}: {type(error).__name__}: {error}. Check the folder and "
-                "the permissions."
+                f"Cannot {what} the ledger {self._folder.uri}: {said(error, self._folder.uri)}"
             ) from error
 
     def _encode(self, value: Any) -> bytes:

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, ObjectStoragePath, conf
 
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, StorageError
+from airflow_provider_emailverify.storage.refusals import said
 from airflow_provider_emailverify.storage.uris import Uri, check_destination, check_source, shown
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+# How others write the scheme of a storage, and how Airflow does.
+_SCHEMES = {
+    "az": "abfs",
+    "wasb": "abfs",
+    "wasbs": "abfs",
+    "http": "s3, gs or abfs",
+    "https": "s3, gs or abfs",
+}
 # s3fs would read ahead by 50 MiB.
 _READ_BYTES = 4 * 1024 * 1024
 
@@ -121,9 +130,22 @@ def open_file_system(uri: str, parts: Uri, what: str) -> AbstractFileSystem:
                 "the access key or password, and put its name there."
             ) from None
         raise StorageError(
-            f"{what} {uri}: {error} Check the scheme, the connection before the '@', and that the provider of that "
-            "storage is installed."
+            f"{what} {uri}: {str(error).rstrip('.!')}. {_other_form(parts)}Check the scheme, the connection before "
+            "the '@', and that the provider of that storage is installed."
         ) from error
+    except Exception as error:  # such as botocore's, of a role that may not be assumed
+        raise StorageError(f"{what} {uri}: {said(error, uri)}") from error
+
+
+def _other_form(parts: Uri) -> str:
+    if parts.scheme in _SCHEMES:
+        return f"Airflow's scheme for that storage is {_SCHEMES[parts.scheme]}. "
+    if parts.is_azure and parts.conn_id:
+        return (
+            f"If {parts.conn_id!r} is the container and {parts.bucket!r} the account, write "
+            f"{parts.scheme}://<connection>@{parts.conn_id}/…, with the account in that connection. "
+        )
+    return ""
 
 
 def open_source(uri: str) -> BinaryIO:

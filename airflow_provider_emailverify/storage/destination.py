@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, ObjectStoragePath, conf
 
@@ -121,7 +122,8 @@ def open_file_system(uri: str, parts: Uri, what: str) -> AbstractFileSystem:
     """
     try:
         if parts.conn_id:
-            BaseHook.get_connection(parts.conn_id)  # s3fs would go on without it, anonymously
+            connection = BaseHook.get_connection(parts.conn_id)  # s3fs would go on without it, anonymously
+            return _with_options(ObjectStoragePath(uri).fs, parts, connection.extra_dejson)
         return ObjectStoragePath(uri).fs
     except (AirflowException, ImportError, ValueError) as error:
         if ":" in parts.conn_id:  # it is rather a name and a password, which stand in the error's text too
@@ -146,6 +148,16 @@ def _other_form(parts: Uri) -> str:
             f"{parts.scheme}://<connection>@{parts.conn_id}/…, with the account in that connection. "
         )
     return ""
+
+
+def _with_options(files: AbstractFileSystem, parts: Uri, extra: Mapping[str, Any]) -> AbstractFileSystem:
+    """Tell s3fs what a bucket demands of each request, for Airflow has no way to; see docs/stores.md."""
+    service = extra.get("service_config", {}).get("s3", {}) if parts.scheme in ("s3", "s3a") else {}
+    if options := service.get("s3_additional_kwargs"):
+        files.s3_additional_kwargs = dict(options)
+    if service.get("requester_pays"):
+        files.requester_pays, files.req_kw = True, {"RequestPayer": "requester"}
+    return files
 
 
 def open_source(uri: str) -> BinaryIO:

@@ -179,6 +179,10 @@ class Ledger:
     def _write(self, path: str, content: bytes, mode: str) -> None:
         if self._folder.is_local:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+        elif mode == "xb" and self._folder.path.protocol in ("gs", "gcs"):
+            # Its open() sends two requests, and the condition with the first, which creates nothing.
+            self._files.pipe_file(path, content, mode="create")
+            return
         with self._files.open(path, mode) as file:
             file.write(content)
             if self._folder.is_local:

@@ -1,6 +1,6 @@
 # Everything sets itself up: `make demo` needs Python 3.11 or newer, make and a package index.
 .DEFAULT_GOAL := help
-.PHONY: help demo test judges fuzz lint types docs build bench e2e matrix clean
+.PHONY: help demo test judges stores fuzz lint types docs build bench e2e matrix clean
 
 PYTHON ?=
 EMAILS ?= dags_examples/data/emails.csv
@@ -28,6 +28,13 @@ judges: .venv/.ready ## Install the vendors' own clients, by which make test jud
 	@if command -v npm >/dev/null; then \
 	  npm install --silent --no-save --no-audit --no-fund --prefix .judges mailgun.js@14.0.1 verifalia@5.0.0; \
 	else echo "There is no npm: the clients for Node are left out."; fi
+
+stores: .venv/.ready ## Install servers of S3, Azure's and Google's storage (npm for Azure's), and run the tests against them
+	@$(bin)/python .ci/environment.py .venv --extras stores
+	@if command -v npm >/dev/null; then \
+	  npm install --silent --no-save --no-audit --no-fund --prefix .stores azurite@3.37.0; \
+	else echo "There is no npm: Azure's storage is left out."; fi
+	@$(bin)/python -m pytest -rs tests/integration/test_stores.py tests/e2e/test_stores.py
 
 fuzz: .venv/.ready ## Feed readers and writers with hostile input for ten minutes (SECONDS=60)
 	@$(bin)/python -m tests.fuzz.run --seconds $(SECONDS)
@@ -61,14 +68,14 @@ bench: .venv/.ready ## Measure large downloads, results in one schema, lists, me
 	@$(bin)/python tests/benchmarks/pace.py
 	@$(bin)/python tests/benchmarks/deployment.py
 
-e2e: .venv/.ready ## Half an hour of real Airflow: kills, 1,000 batches, 2,000 waits, the wheel (ONLY=kills for some)
+e2e: .venv/.ready ## Half an hour of real Airflow: kills, 1,000 batches, 2,000 waits, object stores, the wheel (ONLY=kills for some)
 	@$(bin)/python -m pytest tests/e2e -rs -k "$(ONLY)"
 
 matrix: ## Run the tests on every supported Airflow (ONLY="2.11 3.3" for some)
 	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/matrix.py $(ONLY)
 
 clean: ## Remove what make has made
-	rm -rf .venv .demo .judges .matrix .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .demo .judges .stores .matrix .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 .venv/.ready: pyproject.toml .ci/environment.py
 	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/environment.py .venv

@@ -183,12 +183,14 @@ def main() -> int:
     parser.add_argument(
         "--airflow", default=NEWEST_AIRFLOW, help="the version without its patch (default: %(default)s)"
     )
+    parser.add_argument("--extras", default="", help="more extras of this project, separated by commas")
     options = parser.parse_args()
     version = ".".join(map(str, sys.version_info[:3]))
     print(f"Setting up {options.folder} with Python {version} and Airflow {options.airflow} ...", flush=True)
     started = time.monotonic()
     try:
-        Environment(options.folder).install(*requirements(options.airflow, f"dev,{TOOLS}"))
+        extras = ",".join(filter(None, ("dev", TOOLS, options.extras)))
+        Environment(options.folder).install(*requirements(options.airflow, extras))
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1

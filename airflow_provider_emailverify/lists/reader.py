@@ -29,6 +29,7 @@ from airflow_provider_emailverify.lists.list_file import ListFile
 from airflow_provider_emailverify.lists.parquet_list import ParquetList
 from airflow_provider_emailverify.lists.text_lists import CsvList, JsonLinesList, PlainList
 from airflow_provider_emailverify.storage.destination import open_source
+from airflow_provider_emailverify.storage.refusals import said
 from airflow_provider_emailverify.storage.uris import check_source, shown
 
 SourceFormat = Literal["csv", "jsonl", "parquet", "lines", "excel"]
@@ -148,10 +149,7 @@ def open_list(uri: str, how: ListFormat) -> Iterator[ListFile]:
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise InvalidSourceError(f"Source {shown(uri)}: its gzip stream is cut or damaged; write it again.") from None
     except Exception as error:
-        # Every storage raises errors of its own; they speak of buckets, paths and permissions.
-        raise StorageError(
-            f"Source {shown(uri)}: {type(error).__name__}: {error}. Check the path and the connection."
-        ) from error
+        raise StorageError(f"Source {shown(uri)}: {said(error, uri)}") from error
 
 
 def read_column(

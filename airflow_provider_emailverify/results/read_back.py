@@ -25,6 +25,7 @@ from airflow_provider_emailverify.results.findings import MOST_FINDINGS
 from airflow_provider_emailverify.results.result_columns import NoResultsError, ResultColumns, find_result_columns
 from airflow_provider_emailverify.results.schema import COLUMNS, Reason, Verdict
 from airflow_provider_emailverify.storage.destination import open_source
+from airflow_provider_emailverify.storage.refusals import said
 
 #: Addresses, None where there is none, and the numbers of their answers.
 Block = tuple[Sequence[str | None], Sequence[int]]
@@ -95,8 +96,7 @@ def read_answers(uri: str, answers: Answers, email_columns: Sequence[str] | None
     except EmailVerifyError:
         raise
     except Exception as error:
-        # Every storage raises errors of its own; they speak of buckets, paths and permissions.
-        raise StorageError(f"Cannot open {uri}: {type(error).__name__}: {error}.") from error
+        raise StorageError(f"Cannot open {uri}: {said(error, uri)}") from error
 
 
 class _Numbers(dict[Any, int]):

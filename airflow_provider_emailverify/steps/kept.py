@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, InvalidRequestError
 from airflow_provider_emailverify.results.layout import VendorFile
 from airflow_provider_emailverify.storage.destination import Destination
+from airflow_provider_emailverify.storage.refusals import said
 from airflow_provider_emailverify.storage.together import store_of
 
 if TYPE_CHECKING:
@@ -230,10 +231,9 @@ class KeptFiles:
         with self._lock:
             if not self._has_warned:
                 log.warning(
-                    "Cannot %s in %s (%s: %s). A retry may fetch all batches again. Check the permissions there.",
+                    "Cannot %s in %s: %s A retry may fetch all batches again.",
                     what,
                     self._folder.uri,
-                    type(error).__name__,
-                    error,
+                    said(error, self._folder.uri),
                 )
             self._has_warned = True

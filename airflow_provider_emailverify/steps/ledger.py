@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, InvalidRequestError, StorageError
 from airflow_provider_emailverify.steps.state import patiently
 from airflow_provider_emailverify.storage.destination import Destination
+from airflow_provider_emailverify.storage.refusals import said
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -178,6 +179,10 @@ class Ledger:
     def _write(self, path: str, content: bytes, mode: str) -> None:
         if self._folder.is_local:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+        elif mode == "xb" and self._folder.path.protocol in ("gs", "gcs"):
+            # Its open() sends two requests, and the condition with the first, which creates nothing.
+            self._files.pipe_file(path, content, mode="create")
+            return
         with self._files.open(path, mode) as file:
             file.write(content)
             if self._folder.is_local:
@@ -190,8 +195,7 @@ class Ledger:
             return patiently(call, *arguments, clock=self._clock)
         except Exception as error:
             raise StorageError(
-                f"Cannot {what} the ledger {self._folder.uri}: {type(error).__name__}: {error}. Check the folder and "
-                "the permissions."
+                f"Cannot {what} the ledger {self._folder.uri}: {said(error, self._folder.uri)}"
             ) from error
 
     def _encode(self, value: Any) -> bytes:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, ObjectStoragePath, conf
 
 from airflow_provider_emailverify.exceptions import InvalidDestinationError, StorageError
+from airflow_provider_emailverify.storage.refusals import said
 from airflow_provider_emailverify.storage.uris import Uri, check_destination, check_source, shown
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+# How others write the scheme of a storage, and how Airflow does.
+_SCHEMES = {
+    "az": "abfs",
+    "wasb": "abfs",
+    "wasbs": "abfs",
+    "http": "s3, gs or abfs",
+    "https": "s3, gs or abfs",
+}
 # s3fs would read ahead by 50 MiB.
 _READ_BYTES = 4 * 1024 * 1024
 
@@ -112,7 +122,8 @@ def open_file_system(uri: str, parts: Uri, what: str) -> AbstractFileSystem:
     """
     try:
         if parts.conn_id:
-            BaseHook.get_connection(parts.conn_id)  # s3fs would go on without it, anonymously
+            connection = BaseHook.get_connection(parts.conn_id)  # s3fs would go on without it, anonymously
+            return _with_options(ObjectStoragePath(uri).fs, parts, connection.extra_dejson)
         return ObjectStoragePath(uri).fs
     except (AirflowException, ImportError, ValueError) as error:
         if ":" in parts.conn_id:  # it is rather a name and a password, which stand in the error's text too
@@ -121,9 +132,32 @@ def open_file_system(uri: str, parts: Uri, what: str) -> AbstractFileSystem:
                 "the access key or password, and put its name there."
             ) from None
         raise StorageError(
-            f"{what} {uri}: {error} Check the scheme, the connection before the '@', and that the provider of that "
-            "storage is installed."
+            f"{what} {uri}: {str(error).rstrip('.!')}. {_other_form(parts)}Check the scheme, the connection before "
+            "the '@', and that the provider of that storage is installed."
         ) from error
+    except Exception as error:  # such as botocore's, of a role that may not be assumed
+        raise StorageError(f"{what} {uri}: {said(error, uri)}") from error
+
+
+def _other_form(parts: Uri) -> str:
+    if parts.scheme in _SCHEMES:
+        return f"Airflow's scheme for that storage is {_SCHEMES[parts.scheme]}. "
+    if parts.is_azure and parts.conn_id:
+        return (
+            f"If {parts.conn_id!r} is the container and {parts.bucket!r} the account, write "
+            f"{parts.scheme}://<connection>@{parts.conn_id}/…, with the account in that connection. "
+        )
+    return ""
+
+
+def _with_options(files: AbstractFileSystem, parts: Uri, extra: Mapping[str, Any]) -> AbstractFileSystem:
+    """Tell s3fs what a bucket demands of each request, for Airflow has no way to; see docs/stores.md."""
+    service = extra.get("service_config", {}).get("s3", {}) if parts.scheme in ("s3", "s3a") else {}
+    if options := service.get("s3_additional_kwargs"):
+        files.s3_additional_kwargs = dict(options)
+    if service.get("requester_pays"):
+        files.requester_pays, files.req_kw = True, {"RequestPayer": "requester"}
+    return files
 
 
 def open_source(uri: str) -> BinaryIO:

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_emailverify.exceptions import InvalidSourceError, StorageError
 from airflow_provider_emailverify.storage.destination import open_file_system
+from airflow_provider_emailverify.storage.refusals import said
 from airflow_provider_emailverify.storage.uris import check_sources, shown
 
 if TYPE_CHECKING:
@@ -128,10 +129,7 @@ def _files_of(uri: str, is_wanted: Callable[[str], bool]) -> list[StoredFile]:
     except InvalidSourceError:
         raise
     except Exception as error:
-        # Every storage raises errors of its own; they speak of buckets, paths and permissions.
-        raise StorageError(
-            f"Cannot list {uri}: {type(error).__name__}: {error}. Check the path and the connection."
-        ) from error
+        raise StorageError(f"Cannot list {uri}: {said(error, uri)}") from error
     below = {str(path).removeprefix(base).lstrip("/"): info for path, info in details.items()}
     return [_stored(start + path, info) for path, info in sorted(below.items()) if path and matches(path)]
 

@@ -23,6 +23,10 @@ _AZURE = frozenset({"abfs", "abfss", "adl", "az", "wasb", "wasbs"})
 # s3fs would hold ten parts of 50 MiB in memory. S3 takes 10,000 parts of an object at most.
 _S3_PART_BYTES = 6 * 1024 * 1024
 _S3_PARTS = 10_000
+# gcsfs would hold pieces of 50 MiB in memory. Google takes multiples of 256 KiB.
+_GOOGLE_PIECE_BYTES = 8 * 1024 * 1024
+# adlfs would send up to 128 blocks at a time.
+_AZURE_BLOCKS = 2
 #: The name of the metadata by which an object on S3 tells who wrote it.
 S3_MARK = "emailverify-landing"
 # What fsspec's file systems say of a file that changes with its content, and with nothing else.
@@ -164,10 +168,14 @@ class RemoteStore(Store):
                 **({"Metadata": {S3_MARK: mark}} if mark else {}),
             }
         if self._protocol in ("gs", "gcs"):
-            return {"content_type": media_type}
+            return {"content_type": media_type, "chunksize": _GOOGLE_PIECE_BYTES}
         if self._protocol in _AZURE:
             from azure.storage.blob import ContentSettings
 
             # Older releases of adlfs do not replace unless they are told to.
-            return {"overwrite": True, "content_settings": ContentSettings(content_type=media_type)}
+            return {
+                "overwrite": True,
+                "content_settings": ContentSettings(content_type=media_type),
+                "max_concurrency": _AZURE_BLOCKS,
+            }
         return {}

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emailverify.exceptions import StorageError
+from airflow_provider_emailverify.storage.refusals import said
 from airflow_provider_emailverify.storage.spool import Spool
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ class Store(ABC):
             spool.seal().result()
             return self.put(spool, destination.path.path, mark)
         except Exception as error:
-            # Every storage raises errors of its own; they speak of buckets, paths and permissions.
             raise StorageError(
-                f"Cannot publish to {destination.uri}: {type(error).__name__}: {error}. What is there is whole: what "
+                f"Cannot publish to {destination.uri}: {said(error, destination.uri)} What is there is whole: what "
                 "was there before or, if only the storage's answer got lost, the new file."
             ) from error
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from airflow_provider_emailverify.exceptions import EmailVerifyError, StorageError
 from airflow_provider_emailverify.storage.destination import Destination
 from airflow_provider_emailverify.storage.local_store import LocalStore
+from airflow_provider_emailverify.storage.refusals import said
 from airflow_provider_emailverify.storage.remote_store import RemoteStore
 from airflow_provider_emailverify.storage.spool import Spool
 from airflow_provider_emailverify.storage.store import Store, Version
@@ -154,10 +155,9 @@ class Landing:
             self._roll_back()
             if not isinstance(error, Exception) or isinstance(error, EmailVerifyError):
                 raise
-            # Every storage raises errors of its own; they speak of buckets, paths and permissions.
             raise StorageError(
-                f"Cannot publish to {self._place}: {type(error).__name__}: {error}. What was there is there again, "
-                "unless the log says otherwise."
+                f"Cannot publish to {self._place}: {said(error, self._place)} What was there is there again, unless "
+                "the log says otherwise."
             ) from error
         for change in [*self._changes, *filter(None, [self._withdrawn])]:
             change.drop()
@@ -224,10 +224,9 @@ class Landing:
             return change.undo()
         except Exception as error:  # noqa: BLE001 - the others are put back all the same, and the first error counts
             log.error(  # noqa: TRY400 - its traceback would bury the error that led here
-                "%s could not be put back as it was (%s: %s). Run the task again: it replaces all files.",
+                "%s could not be put back as it was. %s Run the task again: it replaces all files.",
                 change.destination.uri,
-                type(error).__name__,
-                error,
+                said(error, change.destination.uri),
             )
             return None
 

@@ -77,6 +77,11 @@ class Uri:
         return self.scheme in _LOCAL
 
     @property
+    def is_azure(self) -> bool:
+        """Whether it is in Azure's storage."""
+        return self.scheme in _AZURE
+
+    @property
     def is_folder(self) -> bool:
         """Whether it names a place for files rather than a file."""
         return not self.key or self.key.endswith("/")
@@ -156,6 +161,12 @@ def _problems(text: str, uri: Uri | None) -> Iterator[str]:
         yield "holds '?', after which some storages read a version of the file. Rename it."
     if uri is None:
         yield "is no URI such as s3://bucket/folder/ or file:///folder/, and no absolute path."
+    elif uri.is_azure and "." in uri.bucket:
+        yield (
+            "is written as Spark writes it, with the account's host in it. Airflow reads the name of a connection "
+            f"before the '@', and the container behind. Write abfs://<connection>@{uri.conn_id or '<container>'}/…, "
+            "with the account in that connection."
+        )
     elif uri.key is None:
         yield "names a bucket only. End it with a slash for a folder, or name a file in it."
     else:
@@ -175,7 +186,7 @@ def _problems_of_name(uri: Uri, key: str) -> Iterator[str]:
         yield "holds a part '.' or '..', which a URL cannot keep. Write the path without it."
     if "[" in key and uri.scheme not in _LITERAL:
         yield "holds '[', which may stand for a pattern. Rename it."
-    if uri.scheme in _AZURE and ("\\" in key or any(part.endswith(".") for part in parts)):
+    if uri.is_azure and ("\\" in key or any(part.endswith(".") for part in parts)):
         yield "holds a backslash, or a part that ends in a dot. Azure keeps neither. Rename it."
     if uri.is_local and any(len(part.encode()) > NAME_BYTES for part in parts):
         yield f"has a part of more than {NAME_BYTES} bytes. Shorten it."

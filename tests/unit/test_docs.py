@@ -116,6 +116,14 @@ def test_the_tests_that_the_page_on_security_names_are_there() -> None:
     assert set(names) <= {path.name for path in (PROJECT / "tests").rglob("test_*.py")}
 
 
+def test_the_tests_that_the_page_on_stores_names_are_there() -> None:
+    names = set(re.findall(r"`(test_\w+)`", (PROJECT / "docs" / "stores.md").read_text()))
+    tests = "".join(path.read_text() for path in (PROJECT / "tests").rglob("*.py"))
+
+    assert len(names) > 10
+    assert {name for name in names if f"def {name}(" not in tests} == set()
+
+
 def test_the_picture_of_the_walk_says_the_same_in_light_and_dark() -> None:
     light, dark = ((IMAGES / f"walk-{kind}.svg").read_text() for kind in ("light", "dark"))
 

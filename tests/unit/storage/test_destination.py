@@ -89,6 +89,9 @@ def test_a_name_that_some_library_takes_for_another_is_refused(
         ("abfs://container/a.", "ends in a dot"),
         ("az://container/a./b", "ends in a dot"),
         ("abfss://container/a\\b", "a backslash"),
+        ("abfss://lists@account.dfs.core.windows.net/x", r"as Spark writes it.*abfs://<connection>@lists/…"),
+        ("wasbs://lists@account.blob.core.windows.net/x", r"as Spark writes it.*abfs://<connection>@lists/…"),
+        ("abfs://account.blob.core.windows.net/lists/x", r"abfs://<connection>@<container>/…"),
         ("sftp://host/a[1].csv", r"'\['"),
         ("s3://b[/x", "a bucket with characters that a URL cannot have"),
         ("s3://ex\u2100mple/x", "a bucket with characters that a URL cannot have"),
@@ -201,6 +204,24 @@ def test_a_long_uri_is_cut_in_messages() -> None:
 def test_a_storage_that_cannot_be_reached_is_a_clear_error(uri: str) -> None:
     with pytest.raises(StorageError, match="Check the scheme, the connection"):
         Destination(uri).check()
+
+
+@pytest.mark.parametrize(
+    ("uri", "advice"),
+    [
+        (
+            "abfss://lists@account/x",
+            r"If 'lists' is the container and 'account' the account, write abfss://<connection>@lists/…",
+        ),
+        ("az://lists/x", "Airflow's scheme for that storage is abfs"),
+        ("wasbs://my_azure@lists/x", "Airflow's scheme for that storage is abfs"),
+        ("https://account.blob.core.windows.net/lists/x", "Airflow's scheme for that storage is s3, gs or abfs"),
+    ],
+)
+@pytest.mark.parametrize("reach", [open_source, lambda uri: Destination(uri).check()])
+def test_another_way_to_write_a_storage_is_told(reach: Callable[[str], Any], uri: str, advice: str) -> None:
+    with pytest.raises(StorageError, match=advice):
+        reach(uri)
 
 
 @pytest.mark.parametrize(

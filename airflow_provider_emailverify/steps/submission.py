@@ -216,7 +216,7 @@ class Submission:
         except SubmissionUnknownError as error:
             if on_unknown == "fail":
                 problem = str(error).removesuffix(error.advice).removeprefix(f"{self.hook.client.name}: ").strip()
-                raise self._repair.in_doubt(number, problem) from None
+                raise self._repair.in_doubt_since_now(number, problem) from None
             raise TransientError(f"{error} The next try submits it again, as on_unknown_submission says.") from None
         except EmailVerifyError as error:  # the vendor took nothing, this time
             text = f"{self._repair.describe(number)}: {error}"
@@ -225,7 +225,7 @@ class Submission:
             self._withdraw(number)
             raise error.with_message(text) from None
         except Exception as error:  # noqa: BLE001 - a fault of ours or of a library; its text may hold the key
-            raise self._repair.in_doubt(number, f"The answer was lost ({type(error).__name__})") from None
+            raise self._repair.in_doubt_since_now(number, f"The answer was lost ({type(error).__name__})") from None
         self._accept(number, self._checked_id(number, batch_id), is_own=True)
 
     def _withdraw(self, number: int) -> None:

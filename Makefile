@@ -1,6 +1,6 @@
 # Everything sets itself up: `make demo` needs Python 3.11 or newer, make and a package index.
 .DEFAULT_GOAL := help
-.PHONY: help demo test judges fuzz lint types docs build bench e2e matrix clean
+.PHONY: help demo test judges fuzz lint types docs build bench e2e pictures matrix clean
 
 PYTHON ?=
 EMAILS ?= dags_examples/data/emails.csv
@@ -61,14 +61,22 @@ bench: .venv/.ready ## Measure large downloads, results in one schema, lists, me
 	@$(bin)/python tests/benchmarks/pace.py
 	@$(bin)/python tests/benchmarks/deployment.py
 
-e2e: .venv/.ready ## Half an hour of real Airflow: kills, 1,000 batches, 2,000 waits, the wheel (ONLY=kills for some)
+e2e: .venv/.browser ## Half an hour of real Airflow: kills, 1,000 batches, 2,000 waits, the wheel (ONLY=kills for some)
 	@$(bin)/python -m pytest tests/e2e -rs -k "$(ONLY)"
+
+pictures: .venv/.browser ## Take the pictures of the documentation anew; they need Chromium
+	@$(bin)/python -m tests.e2e.pictures docs/images
 
 matrix: ## Run the tests on every supported Airflow (ONLY="2.11 3.3" for some)
 	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/matrix.py $(ONLY)
 
 clean: ## Remove what make has made
 	rm -rf .venv .demo .judges .matrix .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+.venv/.browser: .venv/.ready
+	@$(bin)/python -m pip --version >/dev/null 2>&1 || $(bin)/python -m ensurepip
+	@$(bin)/python -m pip install --quiet --editable ".[browser]"
+	@touch $@
 
 .venv/.ready: pyproject.toml .ci/environment.py
 	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/environment.py .venv

@@ -1,7 +1,7 @@
 """
 Take the pictures of the documentation: ``python -m tests.e2e.pictures docs/images``.
 
-It needs Chromium and the extra ``browser``.
+It needs Chromium and the extra ``browser``; ``make pictures`` installs the latter.
 
 A real Airflow verifies three weekly lists against the sandbox; Chromium looks at the last run, at its
 report page, at logs of tasks that failed, at the state of a batch in doubt, and at a connection's form.
@@ -21,7 +21,7 @@ from PIL import Image
 from airflow_provider_emailverify.sandbox.faults import Fault
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from tests.e2e.browser import AirflowPages, airflow_in_chromium
-from tests.e2e.deployment import Deployment
+from tests.e2e.deployment import PATIENT, Deployment
 
 # What matters of a page: left, upper, right, lower.
 LOG = (352, 328, 1272, 612)
@@ -58,9 +58,12 @@ def write_list(path: Path, week: int) -> None:
     path.write_text("\n".join(["Name,Email", *rows, "Front desk,call us", ""]))
 
 
-def shoot(ui: AirflowPages, path: Path, size: tuple[int, int], part: tuple[int, int, int, int] | None = None) -> None:
-    """Take a picture of what the browser shows, or of a part of it, in few colours."""
+def shoot(
+    ui: AirflowPages, path: Path, words: str, size: tuple[int, int], part: tuple[int, int, int, int] | None = None
+) -> None:
+    """Take a picture of a page, or of a part of it, in few colours, when it shows some words and has come to rest."""
     ui.page.set_viewport_size({"width": size[0], "height": size[1]})
+    ui.read(words)
     ui.page.wait_for_timeout(4000)
     # It covers the tasks.
     ui.page.evaluate("for (const each of document.querySelectorAll('.react-flow__minimap')) each.remove()")
@@ -74,7 +77,7 @@ def main() -> None:
         folder = Path(name)
         connection = {"conn_type": "proofy", "host": vendor.proofy_url, "password": "sandbox-key"}
         dags = {"verify_contacts": DAG.format(folder=folder)}
-        with Deployment(folder, dags, {"proofy_default": connection}, log_level="INFO") as airflow:
+        with Deployment(folder, dags, {"proofy_default": connection}, log_level="INFO", environment=PATIENT) as airflow:
             for week in range(WEEKS):
                 write_list(folder / "contacts.csv", week)
                 run_id = airflow.trigger("verify_contacts")
@@ -87,28 +90,28 @@ def main() -> None:
                 ):
                     ui.page.evaluate("([name, value]) => localStorage.setItem(name, value)", [name, value])
                 ui.page.reload()
-                shoot(ui, target / "run.png", (1180, 400))
+                shoot(ui, target / "run.png", "merge", (1180, 400))
                 ui.page.evaluate("localStorage.setItem('default_dag_view', '\"grid\"')")
                 vendor.faults.switch_on(Fault.parse("proofy:submit:server_error"))
                 write_list(folder / "contacts.csv", WEEKS)
                 run_id = airflow.trigger("verify_contacts")
                 airflow.wait_for_state(run_id, "verify_emails.submit", "failed")
                 ui.task("verify_contacts", run_id, "verify_emails.submit")
-                shoot(ui, target / "doubt.png", (1300, 1180), LOG)
+                shoot(ui, target / "doubt.png", "Or set on_unknown_submission", (1300, 1180), LOG)
                 ui.task("verify_contacts", run_id, "verify_emails.submit", "task-state-store")
-                shoot(ui, target / "repair.png", (1300, 1180), STORE)
+                shoot(ui, target / "repair.png", "emailverify_batch_00001", (1300, 1180), STORE)
                 vendor.faults.clear()
                 vendor.faults.switch_on(Fault.parse("proofy:submit:unauthorized"))
                 run_id = airflow.trigger("verify_contacts")
                 airflow.wait_for_state(run_id, "verify_emails.submit", "failed")
                 ui.task("verify_contacts", run_id, "verify_emails.submit")
-                shoot(ui, target / "log.png", (1300, 1180), SHORT_LOG)
+                shoot(ui, target / "log.png", "Check that the connection", (1300, 1180), SHORT_LOG)
                 form = ui.open_form()
                 form.get_by_label("Connection ID").fill("proofy_default")
                 ui.choose_type(form, "Proofy")
-                shoot(ui, target / "form.png", (1300, 860), FORM)
+                shoot(ui, target / "form.png", "API key (Password)", (1300, 860), FORM)
                 ui.page.goto((folder / "verified" / "contacts.verified.report.html").as_uri())
-                shoot(ui, target / "report.png", (820, 980))
+                shoot(ui, target / "report.png", "deliverable", (820, 980))
 
 
 if __name__ == "__main__":

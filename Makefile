@@ -1,6 +1,6 @@
 # Everything sets itself up: `make demo` needs Python 3.11 or newer, make and a package index.
 .DEFAULT_GOAL := help
-.PHONY: help demo test judges fuzz lint types docs build bench e2e pictures matrix clean
+.PHONY: help demo test judges fuzz lint types audit docs build bench e2e pictures matrix clean
 
 PYTHON ?=
 EMAILS ?= dags_examples/data/emails.csv
@@ -38,6 +38,11 @@ lint: .venv/.ready ## Check style and formatting
 
 types: .venv/.ready ## Check types, strictly
 	@$(bin)/mypy
+
+audit: .venv/.ready ## Look up every installed package in PyPI's advisories; it takes a network to pypi.org
+	@$(bin)/python -m pip --version >/dev/null 2>&1 || $(bin)/python -m ensurepip
+	@$(bin)/python -m pip install --quiet --editable ".[audit]"
+	@$(bin)/python .ci/audit.py
 
 docs: .venv/.ready ## Make the site of the documentation, into build/docs, and check its links
 	@AIRFLOW_HOME=$(CURDIR)/build/airflow $(bin)/sphinx-build -q -W --keep-going -j auto -d build/doctrees docs build/docs

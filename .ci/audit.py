@@ -31,7 +31,7 @@ def judge(dependencies: list[dict[str, Any]]) -> tuple[int, str]:
             "It takes a network to pypi.org, or an index that serves its JSON API."
         )
     lines = [
-        f"{each['name']} {each['version']}: {found['id']}, corrected in {', '.join(found['fix_versions']) or 'no release'}"
+        f"{each['name']} {each['version']}: {found['id']}, corrected in {' or '.join(found['fix_versions']) or 'none'}"
         for each in known
         for found in each["vulns"]
     ]

@@ -12,23 +12,25 @@ if TYPE_CHECKING:
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError
-except ImportError:  # before Airflow 3.2: the same classes under their older names
-    from airflow.exceptions import AirflowRescheduleException, TaskDeferralError  # type: ignore[no-redef]
+except ImportError:  # before Airflow 3.2
+    from airflow.exceptions import (  # type: ignore[no-redef] # the same classes under their older names
+        AirflowRescheduleException,
+        TaskDeferralError,
+    )
 
 try:
     from airflow.triggers.base import BaseEventTrigger
 
     HAS_ASSET_WATCHERS = True
-except ImportError:  # Airflow 2, whatever mypy sees: the module of the event trigger can still be imported
-    from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment]
+except ImportError:  # Airflow 2, so that the module of the event trigger can still be imported
+    from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment] # mypy sees Airflow 3
 
     HAS_ASSET_WATCHERS = False
 
 try:
     from airflow.sdk.definitions.xcom_arg import ConcatXComArg, MapXComArg, PlainXComArg, ZipXComArg
 except ImportError:  # Airflow 2
-    # Airflow 3, which mypy sees, has nothing of it there.
-    from airflow.models.xcom_arg import (  # type: ignore[attr-defined, no-redef]
+    from airflow.models.xcom_arg import (  # type: ignore[attr-defined, no-redef] # mypy sees Airflow 3
         ConcatXComArg,
         MapXComArg,
         PlainXComArg,
@@ -84,8 +86,7 @@ def asset_state_store(trigger: Any) -> Any:
 def never_expire() -> timedelta | None:
     """Return the retention of a value that is kept as long as its run; None before Airflow 3.3."""
     try:
-        # It is there, but not in the stub that names what the package holds.
-        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]
+        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined] # it is there, but not in Airflow's stub
     except ImportError:
         return None
     return cast("timedelta", NEVER_EXPIRE)

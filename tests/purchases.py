@@ -72,6 +72,7 @@ class Vendor:
     conn_id = "vendor"
     hook_name = "Vendor"
     max_parallel_batches = None
+    batch_name = "{name}"
 
     def __init__(self, rng: random.Random, step: Callable[[], None], *, can_find: bool) -> None:
         self.accepted: dict[str, list[str]] = {}
@@ -102,6 +103,9 @@ class Vendor:
         if chance < 0.3:
             raise SubmissionUnknownError("The answer was cut.")
         return batch_id
+
+    def has_call(self, _call: str) -> bool:
+        return self._can_find
 
     def find_batch(self, name: str) -> str | None:
         self._step()

@@ -64,18 +64,6 @@ def limit(value: Any, otherwise: str = "not documented") -> str:
     return otherwise if value is None else plain_number(value)
 
 
-def has_call(hook: type[EmailVerifyHook], call: str) -> bool:
-    """
-    Tell whether a vendor has a call.
-
-    :param hook: the vendor's.
-    :param call: the name of the hook's method.
-    """
-    from airflow_provider_emailverify.hooks.base import EmailVerifyHook
-
-    return getattr(hook, call) is not getattr(EmailVerifyHook, call)
-
-
 def vendor_dag(hook: type[EmailVerifyHook]) -> str:
     """
     Return a DAG that verifies a list.
@@ -161,15 +149,19 @@ def _limits(hook: type[EmailVerifyHook]) -> list[Sequence[str]]:
 
 def _calls(hook: type[EmailVerifyHook]) -> list[Sequence[str]]:
     rows = [
-        (what, "yes" if has_call(hook, call) else "no", there if has_call(hook, call) else not_there)
+        (what, "yes" if hook.has_call(call) else "no", there if hook.has_call(call) else not_there)
         for call, (what, there, not_there) in _CALLS.items()
     ]
+    named = hook.batch_name
+    rows.append(("name a batch", "yes" if named else "no", _NAMED if named else _NAMELESS))
     page = hook.batch_page
     rows.append(("a page for each batch", "yes" if page else "no", "the task links to it" if page else ""))
     rows.append(("try it without paying", "yes" if hook.test_mode else "not known", hook.test_mode or _SANDBOX))
     return [("call", "there", "so"), *rows]
 
 
+_NAMED = "a person finds a batch in doubt by the name that the log tells"
+_NAMELESS = "a person finds a batch in doubt by its time and its number of addresses, which the log tells"
 _SANDBOX = "rehearse with [the sandbox](../sandbox.md)"
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from airflow_provider_emailverify.commands.tables import markdown_table
-from airflow_provider_emailverify.commands.vendor_page import has_call, limit, vendor_facts
+from airflow_provider_emailverify.commands.vendor_page import limit, vendor_facts
 from airflow_provider_emailverify.get_provider_info import VENDORS, get_provider_info
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _row(hook: type[EmailVerifyHook]) -> list[str]:
         limit(hook.max_batch_size),
         limit(hook.max_parallel_batches, "not limited"),
         limit(hook.site.requests_per_minute),
-        *("yes" if has_call(hook, call) else "no" for call in ("find_batch", "cancel_batch", "get_credits")),
+        *("yes" if hook.has_call(call) else "no" for call in ("find_batch", "cancel_batch", "get_credits")),
         hook.test_mode or "none known",
         hook.judged_by,
     ]

@@ -27,8 +27,8 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-# What the public raw_decode() calls, without its cost for each row; typeshed leaves it out.
-_scan = json.JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-defined]
+# What the public raw_decode() calls, without its cost for each row.
+_scan = json.JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-defined] # typeshed leaves it out
 
 
 class JsonDocument:

@@ -74,6 +74,9 @@ class EmailVerifyHook(AnswerHelpers, OldConnectionForm, BaseHook):
     errors: ClassVar[ErrorRules] = ErrorRules()
     #: The page where a person sees a batch, with ``{id}`` for its id; None where the vendor documents none.
     batch_page: ClassVar[str | None] = None
+    #: The name under which a person finds a batch at the vendor, with ``{name}`` for the one that
+    #: :meth:`submit_batch` was told; None where the vendor's batches have no names.
+    batch_name: ClassVar[str | None] = "{name}"
     #: What tells that the code speaks the vendor's language: its own client, or the documentation only.
     judged_by: ClassVar[str] = "its documentation only"
     #: How to try the vendor without paying, as the vendor documents it; "" if it documents nothing.
@@ -144,6 +147,15 @@ class EmailVerifyHook(AnswerHelpers, OldConnectionForm, BaseHook):
         other = copy.copy(self)
         other.client = self.client.with_policy(policy)
         return other
+
+    @classmethod
+    def has_call(cls, call: str) -> bool:
+        """
+        Tell whether the vendor has a call that some vendors lack.
+
+        :param call: the name of its method, such as ``find_batch``.
+        """
+        return getattr(cls, call) is not getattr(EmailVerifyHook, call)
 
     def test_connection(self) -> tuple[bool, str]:
         """

@@ -34,6 +34,7 @@ class BouncerHook(EmailVerifyHook):
     conn_type = "bouncer"
     hook_name = "Bouncer"
     default_conn_name = "bouncer_default"
+    batch_name = None
     # Sixty batches a minute, and 200 requests of other kinds.
     site = Site("https://api.usebouncer.com/v1.1", Key.header("x-api-key"), requests_per_minute=60.0)
     extras = TABLE_EXTRAS

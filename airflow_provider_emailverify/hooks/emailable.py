@@ -57,6 +57,7 @@ class EmailableHook(EmailVerifyHook):
     conn_type = "emailable"
     hook_name = "Emailable"
     default_conn_name = "emailable_default"
+    batch_name = None
     # Five a second for batches.
     site = Site("https://api.emailable.com/v1", Key.bearer(), requests_per_minute=240.0)
     extras = TABLE_EXTRAS

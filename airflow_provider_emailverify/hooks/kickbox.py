@@ -57,6 +57,7 @@ class KickboxHook(EmailVerifyHook):
     conn_type = "kickbox"
     hook_name = "Kickbox"
     default_conn_name = "kickbox_default"
+    batch_name = "{name}.csv"
     site = Site("https://api.kickbox.com/v2", Key.header("Authorization", "token {key}"), requests_per_minute=6000.0)
     errors = ErrorRules(
         codes={"balance": InsufficientCreditsError},

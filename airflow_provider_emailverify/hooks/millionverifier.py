@@ -51,6 +51,7 @@ class MillionVerifierHook(EmailVerifyHook):
     conn_type = "millionverifier"
     hook_name = "MillionVerifier"
     default_conn_name = "millionverifier_default"
+    batch_name = "{name}.csv"
     site = Site("https://bulkapi.millionverifier.com/bulkapi/v2", Key.query("key"))
     errors = ErrorRules(
         codes={

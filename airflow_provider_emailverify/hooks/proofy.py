@@ -72,6 +72,7 @@ class ProofyHook(EmailVerifyHook):
     conn_type = "proofy"
     hook_name = "Proofy"
     default_conn_name = "proofy_default"
+    batch_name = None
     # From docs.proofy.io, "verify-batch-create". Its usage page says 50 calls an hour instead; an account that is
     # held to that sets requests_per_minute on its connection.
     site = Site("https://apis.proofy.io/v1", Key.query("api_key"), requests_per_minute=25.0)

@@ -81,6 +81,7 @@ class ZeroBounceHook(EmailVerifyHook):
     conn_type = "zerobounce"
     hook_name = "ZeroBounce"
     default_conn_name = "zerobounce_default"
+    batch_name = "{name}.csv"
     # More than 250 a minute shut the account out for an hour.
     site = Site("https://bulkapi.zerobounce.net/v2", _KEY, requests_per_minute=200.0)
     errors = ErrorRules(

@@ -73,7 +73,7 @@ class VendorClient:
         limit: RateLimit,
         problem_of: ProblemOf,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
-        policy: CallPolicy = CallPolicy(),  # noqa: B008 - frozen
+        policy: CallPolicy = CallPolicy(),  # noqa: B008 - it is frozen, so nothing changes in it
     ) -> None:
         self.name = name
         self.site = site

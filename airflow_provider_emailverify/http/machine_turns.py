@@ -112,8 +112,7 @@ class MachineTurns:
         turn = RateItem(process, now)
         if bucket.put(turn):
             return 0.0
-        # A file answers at once; other kinds of bucket answer with an awaitable.
-        pause = int(bucket.waiting(turn)) / 1000  # type: ignore[arg-type]
+        pause = int(bucket.waiting(turn)) / 1000  # type: ignore[arg-type] # only buckets elsewhere answer by and by
         # Where a single turn counts, others may wait for the same one and have left no trace.
         is_alone = not others and bucket.rates[-1].limit > 1
         return pause if is_alone else pause + random.random() * _JITTER * distance_of(limit)  # noqa: S311 - no secret

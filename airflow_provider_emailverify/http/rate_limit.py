@@ -160,8 +160,9 @@ class RateLimit:
         # Pyrate's Limiter does the same, but notes a turn at the time that it had planned for it.
         turn = RateItem("", self._now())
         self._bucket.leak(turn.timestamp)
-        # Of the buckets only those that are kept elsewhere answer with an awaitable.
-        return 0.0 if self._bucket.put(turn) else int(self._bucket.waiting(turn)) / 1000  # type: ignore[arg-type]
+        if self._bucket.put(turn):
+            return 0.0
+        return int(self._bucket.waiting(turn)) / 1000  # type: ignore[arg-type] # only buckets elsewhere answer by and by
 
     def _heed(self, turn: Turn) -> float:
         """Return the pause of a turn, and keep the vendor's."""

@@ -308,9 +308,8 @@ class EmailVerifySubmitOperator(ListOperator):
     def _check_length(self, batches: int) -> None:
         """Refuse more batches than Airflow can map over: it would say so when all of them are paid for."""
         limit = conf.getint("core", "max_map_length", fallback=1024)
-        # Airflow annotates nothing of that method.
-        is_mapped_over = self.has_dag() and next(self.iter_mapped_dependants(), None) is not None  # type: ignore[no-untyped-call]
-        if batches > limit and is_mapped_over:
+        mapped = self.iter_mapped_dependants() if self.has_dag() else iter(())  # type: ignore[no-untyped-call] # Airflow annotates nothing of it
+        if batches > limit and next(mapped, None) is not None:
             what = (
                 f"The list makes {batches:,} batches, and Airflow maps over {limit:,} at most ([core] max_map_length)."
             )

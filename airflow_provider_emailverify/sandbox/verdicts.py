@@ -136,8 +136,7 @@ def examine(address: str) -> Finding:
     finding = _from_names(address, username, domain, name if known else username.lower())
     if domain.lower().endswith(NO_MAIL_SUFFIX):
         known = _NO_SERVER
-    # The values are of several types, each that of its field.
-    return replace(finding, **known) if known else finding  # type: ignore[arg-type]
+    return replace(finding, **known) if known else finding  # type: ignore[arg-type] # each is of its field's type
 
 
 def _well_formed(username: str, domain: str) -> bool:

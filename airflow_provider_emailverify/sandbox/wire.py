@@ -21,8 +21,7 @@ TRANSPORT = "emailverify.transport"
 class TransportProtocol(H11Protocol):
     """Let applications see the transport: without it no application can reset a connection."""
 
-    # uvicorn narrows the argument to a transport in the same way.
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn narrows it
         """Wrap the application for this connection."""
         super().connection_made(transport)
         application: Any = self.app

@@ -61,7 +61,7 @@ class BatchRecord:
     The record of one batch.
 
     :param fate: what it says.
-    :param batch_id: the vendor's identifier, of a batch that was accepted.
+    :param batch_id: the vendor's identifier, of a batch that was accepted, cancelled or not.
     :param plan: the key of its plan; None if it does not say.
     :param at: when it was begun, in seconds since 1970; None if it does not say.
     """
@@ -94,7 +94,7 @@ def _parse_dict(value: dict[str, Any]) -> BatchRecord:
     batch_id = _parse_id(value.get("id"))
     fate = BatchFate.BEGUN
     if "cancelled" in value:
-        fate, batch_id = BatchFate.CANCELLED, ""
+        fate, batch_id = BatchFate.CANCELLED, _parse_id(value["cancelled"])
     elif batch_id:
         fate = BatchFate.ACCEPTED
     elif value.get("refused") is True or value.get("id") is False:

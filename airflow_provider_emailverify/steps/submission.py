@@ -215,18 +215,22 @@ class Submission:
             batch_id = self.hook.with_policy(_TURN_IS_TAKEN).submit_batch(batch, name)
         except SubmissionUnknownError as error:
             if on_unknown == "fail":
-                problem = str(error).removesuffix(error.advice).removeprefix(f"{self.hook.client.name}: ").strip()
-                raise self._repair.in_doubt(number, problem) from None
+                problem = self._own_words(error).removesuffix(error.advice).strip()
+                raise self._repair.in_doubt_since_now(number, problem) from None
             raise TransientError(f"{error} The next try submits it again, as on_unknown_submission says.") from None
         except EmailVerifyError as error:  # the vendor took nothing, this time
-            text = f"{self._repair.describe(number)}: {error}"
+            text = f"{self._repair.describe(number)}: {self._own_words(error)}"
             if number in self._in_doubt:
                 raise error.with_message(f"{text} It stays in doubt whether an earlier try submitted it.") from None
             self._withdraw(number)
             raise error.with_message(text) from None
         except Exception as error:  # noqa: BLE001 - a fault of ours or of a library; its text may hold the key
-            raise self._repair.in_doubt(number, f"The answer was lost ({type(error).__name__})") from None
+            raise self._repair.in_doubt_since_now(number, f"The answer was lost ({type(error).__name__})") from None
         self._accept(number, self._checked_id(number, batch_id), is_own=True)
+
+    def _own_words(self, error: EmailVerifyError) -> str:
+        """Return an error without what the name of the batch says already."""
+        return str(error).removeprefix(f"{self.hook.client.name}: ")
 
     def _withdraw(self, number: int) -> None:
         self._records.write(number, self.plan, self._names[number], refused=True)

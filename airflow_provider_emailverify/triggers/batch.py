@@ -53,7 +53,7 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         cancel_on_kill: bool = False,
     ) -> None:
         # Airflow annotates nothing of it.
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call] # Airflow annotates it nowhere
         self.conn_id = conn_id
         self.batch_id = read_batch_ids(batch_id)
         self.poll_interval = read_seconds("poll_interval", poll_interval)

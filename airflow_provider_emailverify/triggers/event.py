@@ -54,7 +54,7 @@ class EmailVerifyBatchEventTrigger(BaseEventTrigger):
         if not HAS_ASSET_WATCHERS:
             raise RuntimeError("EmailVerifyBatchEventTrigger needs Airflow 3: assets have no watchers before it.")
         # Airflow annotates nothing of it.
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call] # Airflow annotates it nowhere
         self.conn_id = conn_id
         self.variable = variable
         self.poll_interval = read_seconds("poll_interval", poll_interval)

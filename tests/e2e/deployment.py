@@ -21,6 +21,8 @@ import sqlalchemy
 PACKAGE_ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
 STEP_SECONDS = 120
+#: For those who kill nothing: a machine that is busy, with a browser for one, is slow and not dead.
+PATIENT = {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "300"}
 
 
 class Deployment:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -15,7 +14,8 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from tests.e2e.deployment import STEP_SECONDS, Deployment, eventually
+from tests.chromium import CHROMIUM, needs_chromium
+from tests.e2e.deployment import PATIENT, STEP_SECONDS, Deployment, eventually
 
 pytest.importorskip("airflow.providers.standard.operators.hitl", reason="Airflow 3.1 has it", exc_type=Exception)
 
@@ -39,7 +39,9 @@ def airflow(vendor: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> 
     source = EXAMPLE.replace('type="string", minLength=1', f'"file://{folder}/list.csv", type="string"')
     source = source.replace("file:///tmp/emailverify/", f"file://{folder}/out/")
     connection = {"conn_type": "proofy", "host": vendor.proofy_url, "password": "sandbox-key"}
-    with Deployment(folder, {"approve": source}, {"proofy_default": connection}, triggerer=True) as running:
+    with Deployment(
+        folder, {"approve": source}, {"proofy_default": connection}, triggerer=True, environment=PATIENT
+    ) as running:
         yield running
 
 
@@ -55,12 +57,9 @@ def decide(airflow: Deployment, run_id: str, option: str) -> None:
 
 def page(airflow: Deployment, run_id: str) -> str:
     """Return what a browser shows of the task that waits for a person, as text."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no Chromium here")
     url = f"{airflow.url}/dags/approve/runs/{quote(run_id)}/tasks/approval/required_actions"
     with tempfile.TemporaryDirectory() as profile:
-        command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+        command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
         done = subprocess.run(
             [*command, "--virtual-time-budget=20000", "--dump-dom", url], capture_output=True, text=True, timeout=120
         )
@@ -78,6 +77,7 @@ def waiting_run(airflow: Deployment) -> str:
     return run_id
 
 
+@needs_chromium
 def test_the_figures_can_be_read_in_a_browser(airflow: Deployment) -> None:
     run_id = waiting_run(airflow)
 

@@ -1,4 +1,4 @@
-"""The contract of every object store, on this machine's disk and on S3 by moto; ``tests/e2e`` has the others."""
+"""The contract of every object store, on this machine's disk and on S3 by moto; ``tests/stores`` has the others."""
 
 from __future__ import annotations
 

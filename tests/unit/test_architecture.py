@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -161,3 +162,18 @@ def test_no_file_is_longer_than_350_lines() -> None:
     long = {name_of(path): lines for path in modules() if (lines := len(path.read_text().splitlines())) > 350}
 
     assert not long
+
+
+#: A word to a checker that it shall be silent, and what stands behind it.
+SILENCE = re.compile(r"#\s*(?:type: ignore|noqa)(?:\[[^]]*\]|: [A-Z]+\d+(?:, ?[A-Z]+\d+)*)?(?P<reason>.*)")
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_what_silences_a_checker_says_why_beside_it(path: Path) -> None:
+    silent = [
+        (number, line.strip())
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if (said := SILENCE.search(line)) and len(re.findall(r"[A-Za-z]+", said["reason"])) < 2
+    ]
+
+    assert not silent

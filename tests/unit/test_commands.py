@@ -167,3 +167,23 @@ def test_the_demo_is_no_dag(demo: ModuleType) -> None:
     ignored = (PROJECT / "dags_examples" / ".airflowignore").read_text().split()
 
     assert Path(demo.__file__).name in ignored
+
+
+def test_an_audit_that_asked_nobody_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip-audit calls an environment clean of which the index knew no package."""
+    monkeypatch.syspath_prepend(str(PROJECT / ".ci"))
+    from audit import judge
+
+    own = {"name": "airflow-provider-emailverify", "skip_reason": "distribution marked as editable"}
+    skipped = {"name": "a", "skip_reason": "Dependency not found on PyPI and could not be audited: a (1.0)"}
+    clean = {"name": "b", "version": "2.0", "vulns": []}
+    hit = {"name": "c", "version": "3.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["3.1"]}]}
+
+    assert judge([own, skipped])[0] == 2
+    assert "1 of 1 packages have no advisories here" in judge([own, skipped])[1]
+    assert judge([own, clean, clean]) == (0, "0 known vulnerabilities in 2 packages.")
+    assert judge([own, clean, clean, skipped])[0] == 0
+    assert judge([own, clean, hit]) == (
+        1,
+        "c 3.0: PYSEC-1, corrected in 3.1\n1 known vulnerability in 2 packages.",
+    )

@@ -116,6 +116,15 @@ def test_a_batch_can_be_submitted_watched_and_downloaded(
     assert sandbox.ledger.charged_more_than_once() == []
 
 
+def test_a_person_finds_a_batch_by_the_name_that_the_hook_declares(
+    hook: EmailVerifyHook, sandbox: SandboxServer
+) -> None:
+    batch_id = hook.submit_batch(EMAILS, name="dag-submit-0123456789abcdef-00001")
+
+    named = (hook.batch_name or "").format(name="dag-submit-0123456789abcdef-00001")
+    assert sandbox.ledger.batch(batch_id).name == named
+
+
 def test_each_download_option_brings_its_format(case: VendorCase, hook: EmailVerifyHook, tmp_path: Path) -> None:
     batch_id = hook.submit_batch(EMAILS, name="n")
 

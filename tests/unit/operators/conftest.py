@@ -37,7 +37,7 @@ def make_task(
     def make(vendor: str = "cliova", emails: Sequence[str] = EMAILS, **connection: Any) -> Task:
         path = tmp_path / "list.txt"
         path.write_text("\n".join(emails))
-        return Task(path, connect(vendor, f"{sandbox.url}/{vendor}/v1", **connection))
+        return Task(path, connect(vendor, sandbox.vendor_urls[vendor], **connection))
 
     return make
 

@@ -31,6 +31,10 @@ def key(number: int) -> str:
     return f"emailverify_batch_{number:05d}"
 
 
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+
+
 def test_a_second_try_submits_nothing_again(
     vendor: str, make_task: Callable[..., Task], sandbox: SandboxServer
 ) -> None:
@@ -93,7 +97,7 @@ def test_what_there_is_to_do_about_a_doubt_is_logged_in_short_lines(
     with pytest.raises(AirflowFailException) as caught:
         task.attempt()
 
-    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    lines = errors(caplog)
     assert lines == [
         "Nobody knows whether this batch was accepted:",
         "Cliova (connection 'cliova_default'), batch 1 of 3 (2 addresses)",
@@ -109,6 +113,114 @@ def test_what_there_is_to_do_about_a_doubt_is_logged_in_short_lines(
     ]
     assert max(map(len, lines)) <= 88
     assert len(str(caught.value)) < 130
+
+
+def test_a_batch_without_a_name_is_looked_for_by_its_time_and_size(
+    make_task: Callable[..., Task], sandbox: SandboxServer, task_clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Proofy's batches have no names. The first try says the same as the second, which reads when it was sent."""
+    task_clock.epoch = 1_796_119_200.0
+    task = make_task("proofy", EMAILS[:5], requests_per_minute=1_000_000)
+    sandbox.faults.add(operation="submit", kind="accept_then_reset", skip=2, times=1)
+
+    for _ in range(2):
+        caplog.clear()
+        with pytest.raises(AirflowFailException):
+            task.attempt()
+        task_clock.now += 3600
+
+        lines = errors(caplog)
+        assert lines[-9:] == [
+            "Proofy may have accepted it and charged up to 1 credit.",
+            "1. Look for it in the vendor's dashboard, or ask its support. It has no name, but",
+            "   1 address, and was sent at 2026-12-01 10:00:00 UTC.",
+            "   It is none of those whose ids the logs of this task tell.",
+            "2. If it is there, set this task's state key 'emailverify_batch_00003'",
+            "   to its id, a JSON string; if it is not, to false.",
+            "   The task's tab Storage, Task State Store, does it, with the expiration Never.",
+            "3. Clear the task. If Airflow asks whether to keep its state, keep it.",
+            "Or set on_unknown_submission='resubmit', clear the task, and risk paying twice.",
+        ]
+        assert "d-submit" not in caplog.text
+
+
+def test_the_time_of_a_batch_whose_own_record_is_gone_is_told_as_the_latest(
+    make_task: Callable[..., Task], task_clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    task_clock.epoch = 1_796_119_200.0
+    task = make_task("proofy", requests_per_minute=1_000_000)
+    task.attempt()
+    del task.store.values[key(2)]
+
+    with pytest.raises(AirflowFailException):
+        task.attempt()
+
+    assert "   2 addresses, and was sent at 2026-12-01 10:00:00 UTC or before." in errors(caplog)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "emails", "told"),
+    [
+        ("cliova", 5, ["Their names begin with", "   d-submit-"]),
+        ("zerobounce", 5, ["Their names begin with", "   d-submit-"]),
+        (
+            "proofy",
+            5,
+            ["   no names, but 2 addresses each (the last one 1), and came while earlier tries ran."],
+        ),
+        ("emailable", 4, ["   no names, but 2 addresses each, and came while earlier tries ran."]),
+        ("bouncer", 2, ["   name, but 2 addresses, and came while an earlier try ran."]),
+    ],
+)
+def test_where_all_records_are_gone_the_words_fit_the_vendor(
+    make_task: Callable[..., Task],
+    caplog: pytest.LogCaptureFixture,
+    vendor: str,
+    emails: int,
+    told: list[str],
+) -> None:
+    task = make_task(vendor, EMAILS[:emails])
+    task.tries = 1
+
+    with pytest.raises(AirflowFailException, match="no record of what earlier tries bought"):
+        task.attempt()
+
+    said = "\n".join(errors(caplog))
+    assert all(words in said for words in told)
+    assert ("d-submit" in said) == ("names begin" in told[0])
+
+
+@pytest.mark.parametrize("vendor", ["kickbox", "zerobounce"])
+def test_a_name_is_told_as_the_vendor_shows_it(
+    make_task: Callable[..., Task], sandbox: SandboxServer, caplog: pytest.LogCaptureFixture, vendor: str
+) -> None:
+    sandbox.faults.add(operation="submit", kind="accept_then_reset", times=1)
+
+    with pytest.raises(AirflowFailException):
+        make_task(vendor).attempt()
+
+    assert f"   {sandbox.ledger.batches()[0].name}" in errors(caplog)
+    assert sandbox.ledger.batches()[0].name.endswith("-00001.csv")
+
+
+@pytest.mark.parametrize("vendor", ["mailgun", "millionverifier", "neverbounce", "verifalia"])
+def test_where_the_vendor_can_be_asked_a_person_has_only_to_clear_the_task(
+    make_task: Callable[..., Task],
+    sandbox: SandboxServer,
+    caplog: pytest.LogCaptureFixture,
+    vendor: str,
+) -> None:
+    task = make_task(vendor)
+    sandbox.faults.add(operation="submit", kind="accept_then_reset", skip=1, times=1)
+
+    with pytest.raises(AirflowFailException, match="nobody knows whether it was accepted"):
+        task.attempt()
+
+    steps = [line for line in errors(caplog) if line[:2] in ("1.", "2.", "Or")]
+    assert steps == ["1. Clear the task. If Airflow asks whether to keep its state, keep it."]
+    assert "dashboard" not in caplog.text
+    assert len(task.attempt()) == 3
+    assert sandbox.ledger.charged() == dict.fromkeys(EMAILS, 1)
 
 
 def test_a_batch_whose_fate_is_unknown_is_sent_by_the_next_try_if_that_is_wanted(
@@ -448,7 +560,7 @@ def test_an_id_that_cannot_be_recorded_is_told_to_the_user(
         task.attempt()
 
     batch_id = sandbox.ledger.batches()[1].batch_id
-    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    lines = errors(caplog)
     assert f"   {batch_id}" in lines
     assert "1. Set this task's state key 'emailverify_batch_00002'" in lines
     assert submissions(sandbox) == 2

@@ -212,6 +212,8 @@ def test_a_killed_task_cancels_what_it_submitted_if_that_is_wanted(
     with pytest.raises(AirflowFailException, match="batch 1 of 3"):  # what was cancelled is no result
         task.attempt()
     assert "It was accepted, and cancelled when an earlier try was killed." in caplog.text
+    assert f"Its id is\n   {slow_sandbox.ledger.batches()[0].batch_id}" in "\n".join(caplog.messages)
+    assert "if it is to be bought again, to false" in caplog.text
 
 
 def test_cancelling_does_not_wait_for_the_turns_that_submitting_has_taken(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import struct
 import subprocess
 import zlib
@@ -14,8 +13,8 @@ import pytest
 
 from airflow_provider_emailverify.results.report import render_list_report
 from airflow_provider_emailverify.results.schema import Verdict
+from tests.chromium import CHROMIUM, needs_chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NO_VERDICTS = {verdict.value: 0 for verdict in Verdict}
 GOOD = {**NO_VERDICTS, "deliverable": 3, "undeliverable": 1}
 
@@ -197,9 +196,6 @@ def chromium(*words: str) -> str:
     always = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
     done = subprocess.run([CHROMIUM, *always, *words], check=True, capture_output=True, text=True, timeout=120)
     return done.stdout
-
-
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
 
 
 @needs_chromium

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
-import pytest
-
-from tests.e2e.deployment import STEP_SECONDS, Deployment
-
-pytest.importorskip("playwright.sync_api", reason="the extra browser is not installed")
-
 from playwright.sync_api import Locator, Page, sync_playwright
 
-CHROMIUM = shutil.which("chromium")
+from tests.chromium import CHROMIUM
+from tests.e2e.deployment import STEP_SECONDS, Deployment
+
 OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --hide-scrollbars"
@@ -110,11 +105,9 @@ class AirflowPages:
 @contextmanager
 def airflow_in_chromium(airflow: Deployment, width: int = 1300, height: int = 1180) -> Iterator[AirflowPages]:
     """Open Chromium."""
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium here")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
         page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(STEP_SECONDS * 250)
+        page.set_default_timeout(STEP_SECONDS * 1000)
         yield AirflowPages(page, airflow.url)
         browser.close()

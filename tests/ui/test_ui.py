@@ -12,10 +12,12 @@ import pytest
 from airflow_provider_emailverify.connections import FIELDS
 from airflow_provider_emailverify.get_provider_info import VENDORS, get_provider_info
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from tests.e2e.browser import AirflowPages, airflow_in_chromium
-from tests.e2e.deployment import Deployment
+from tests.chromium import needs_chromium
+from tests.e2e.deployment import PATIENT, Deployment
+from tests.ui.browser import AirflowPages, airflow_in_chromium
 
 pytest.importorskip("airflow.sdk.execution_time.context", reason="the pages are those of Airflow 3.3")
+pytestmark = needs_chromium
 
 KEY = "sandbox-key"
 WRONG_KEY = "invalid-key"
@@ -63,7 +65,7 @@ def airflow(vendors: SandboxServer, tmp_path_factory: pytest.TempPathFactory) ->
         {"walks": DAGS.replace("FOLDER", str(folder))},
         connections,
         log_level="INFO",
-        environment={"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"},
+        environment=PATIENT | {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"},
     ) as running:
         yield running
 

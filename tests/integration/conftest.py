@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 
 @dataclass
@@ -31,9 +32,26 @@ class Outcome:
 
 
 @pytest.fixture(scope="session")
-def airflow_db() -> Path:
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Airflow's database as ``airflow db migrate`` makes it, once for all processes of this test run: to be copied."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "migrated"
+    path = home / "airflow.db"
+    with FileLock(f"{home}.lock"):
+        if not (home / "done").exists():
+            home.mkdir(exist_ok=True)
+            environment = {**os.environ, "AIRFLOW_HOME": str(home)}
+            environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{path}"
+            migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+            subprocess.run(migrate, env=environment, check=True, capture_output=True)
+            (home / "done").touch()
+    return path
+
+
+@pytest.fixture(scope="session")
+def airflow_db(empty_database: Path) -> Path:
     """Make Airflow's database, and return the folder for DAG files."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    shutil.copy(empty_database, Path(os.environ["AIRFLOW_HOME"]) / "airflow.db")
     folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     folder.mkdir(exist_ok=True)
     return folder

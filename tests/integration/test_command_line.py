@@ -1,19 +1,26 @@
-"""``python -m airflow_provider_emailverify``, as a person in a shell sees it."""
+"""
+``python -m airflow_provider_emailverify``, as a person in a shell sees it.
+
+A start of Airflow takes seconds: what a fresh process is like is tested in some, and what it is told in this one.
+"""
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_emailverify import __version__
+from airflow_provider_emailverify.__main__ import main
 from airflow_provider_emailverify.get_provider_info import get_provider_info
 from airflow_provider_emailverify.sandbox.server import SandboxServer
 from tests.conftest import AWKWARD_KEY
 
+Ask = Callable[..., subprocess.CompletedProcess[str]]
 LIST = "Name,Email\nAda,ada@example.com\nBob,bob@example.com\nAda,ADA@example.com\nEve,nobody\n,\n"
 
 
@@ -26,6 +33,21 @@ def ask(*words: str | Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+@pytest.fixture
+def tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ask]:
+    """Run a command in this process, which is afterwards as it was."""
+    for name in ("AIRFLOW__LOGGING__LOGGING_LEVEL", "_AIRFLOW_PROCESS_CONTEXT"):
+        monkeypatch.setenv(name, "")
+
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        code = main([*map(str, words)])
+        return subprocess.CompletedProcess(words, code, *capsys.readouterr())
+
+    yield run
+    logging.disable(logging.NOTSET)
 
 
 def figures(text: str) -> dict[str, str]:
@@ -74,8 +96,8 @@ def test_the_sandbox_keeps_its_own_command_line() -> None:
     assert ask("sandbox", "--host", "192.0.2.1").returncode == 2
 
 
-def test_the_table_of_vendors_has_a_row_for_each_connection_type() -> None:
-    done = ask("vendors")
+def test_the_table_of_vendors_has_a_row_for_each_connection_type(tell: Ask) -> None:
+    done = tell("vendors")
 
     _, _, *rows = done.stdout.splitlines()
     names = [row.split("|")[1].strip() for row in rows]
@@ -103,10 +125,11 @@ def test_a_good_connection_says_what_that_proves(sandbox: SandboxServer, connect
 
 
 def test_a_connection_from_airflows_database_is_found(airflow_db: Path, sandbox: SandboxServer) -> None:
-    add = ["connections", "add", "kept", "--conn-type", "cliova", "--conn-password", "x"]
-    subprocess.run(
-        [sys.executable, "-m", "airflow", *add, "--conn-host", sandbox.cliova_url], capture_output=True, check=True
-    )
+    from airflow.models import Connection
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.add(Connection(conn_id="kept", conn_type="cliova", host=sandbox.cliova_url, password="x"))
 
     done = ask("check", "kept")
 
@@ -114,10 +137,10 @@ def test_a_connection_from_airflows_database_is_found(airflow_db: Path, sandbox:
     assert done.stdout.startswith("kept (Cliova): good. ")
 
 
-def test_a_bad_connection_is_one_line_without_the_key(connect: Callable[..., str]) -> None:
+def test_a_bad_connection_is_one_line_without_the_key(connect: Callable[..., str], tell: Ask) -> None:
     connect("proofy", "http://127.0.0.1:9")
 
-    done = ask("check", "proofy_default")
+    done = tell("check", "proofy_default")
 
     assert done.returncode == 1
     assert len(done.stdout.splitlines()) == 1
@@ -146,20 +169,21 @@ def test_a_list_is_estimated_without_a_connection(emails: Path) -> None:
     assert "batches" not in found
 
 
-def test_a_path_is_taken_from_the_folder_where_one_stands(emails: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", ["list.csv", "./", "*.csv"])
+def test_a_path_is_taken_from_the_folder_where_one_stands(
+    emails: Path, monkeypatch: pytest.MonkeyPatch, tell: Ask, path: str
+) -> None:
     monkeypatch.chdir(emails.parent)
 
-    assert figures(ask("estimate", "list.csv").stdout)["to buy"].strip() == "2"
-    assert figures(ask("estimate", "./").stdout)["to buy"].strip() == "2"
-    assert figures(ask("estimate", "*.csv").stdout)["to buy"].strip() == "2"
+    assert figures(tell("estimate", path).stdout)["to buy"].strip() == "2"
 
 
 def test_a_connection_adds_what_the_vendor_says(
-    emails: Path, sandbox: SandboxServer, connect: Callable[..., str]
+    emails: Path, sandbox: SandboxServer, connect: Callable[..., str], tell: Ask
 ) -> None:
     connect("proofy", sandbox.proofy_url)
 
-    found = figures(ask("estimate", emails, "--conn-id", "proofy_default").stdout)
+    found = figures(tell("estimate", emails, "--conn-id", "proofy_default").stdout)
 
     assert found["batches"].strip() == "1"
     assert found["credits left"].strip() == "1,000,000"
@@ -167,12 +191,12 @@ def test_a_connection_adds_what_the_vendor_says(
     assert sandbox.ledger.charged().total() == 0
 
 
-def test_what_is_known_and_young_enough_is_not_bought(emails: Path, tmp_path: Path) -> None:
+def test_what_is_known_and_young_enough_is_not_bought(emails: Path, tmp_path: Path, tell: Ask) -> None:
     known = tmp_path / "known.csv"
     known.write_text("email,verdict,verified_at\nada@example.com,deliverable,2020-01-01T00:00:00Z\n")
 
-    old = figures(ask("estimate", emails, "--known", known).stdout)
-    anyhow = figures(ask("estimate", emails, "--known", known, "--max-age", "any").stdout)
+    old = figures(tell("estimate", emails, "--known", known).stdout)
+    anyhow = figures(tell("estimate", emails, "--known", known, "--max-age", "any").stdout)
 
     assert (old["known"].strip(), old["to buy"].strip()) == ("0", "2")
     assert (anyhow["known"].strip(), anyhow["to buy"].strip()) == ("1", "1")
@@ -188,11 +212,11 @@ def test_what_is_known_and_young_enough_is_not_bought(emails: Path, tmp_path: Pa
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
-    emails: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+    emails: Path, monkeypatch: pytest.MonkeyPatch, tell: Ask, words: list[str], said: str
 ) -> None:
     monkeypatch.chdir(emails.parent)
 
-    done = ask("estimate", *words)
+    done = tell("estimate", *words)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -86,7 +87,9 @@ FAULTS = [
 
 
 @pytest.fixture(scope="module")
-def trace(sandbox_server: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def trace(
+    sandbox_server: SandboxServer, tmp_path_factory: pytest.TempPathFactory, empty_database: Path
+) -> dict[str, str]:
     """Run the tasks of the vendors through the faults; return what is left of it, by place."""
     home = tmp_path_factory.mktemp("home")
     (home / "dags").mkdir()
@@ -115,7 +118,7 @@ def trace(sandbox_server: SandboxServer, tmp_path_factory: pytest.TempPathFactor
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
     }
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
+    shutil.copy(empty_database, home / "airflow.db")
     for vendor in VENDORS:
         sandbox_server.ledger.create_batch(vendor, ADDRESSES, batch_id=f"b-{vendor}", ready_after=0)
     script = RUN.format(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airflow_provider_emailverify.sandbox.server import SandboxServer
-from tests.integration.conftest import Outcome, airflow_db, run_dag  # noqa: F401
+from tests.integration.conftest import Outcome, airflow_db, empty_database, run_dag  # noqa: F401
 
 DAG = """
 from airflow.providers.common.compat.sdk import DAG

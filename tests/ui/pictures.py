@@ -101,7 +101,7 @@ def main() -> None:
                 ):
                     ui.page.evaluate("([name, value]) => localStorage.setItem(name, value)", [name, value])
                 ui.page.reload()
-                shoot(ui, target / "run.png", "merge", (1180, 516))
+                shoot(ui, target / "run.png", "merge", (1180, 572))
                 ui.page.evaluate("localStorage.setItem('default_dag_view', '\"grid\"')")
                 vendor.faults.switch_on(Fault.parse("proofy:submit:server_error"))
                 write_list(folder / "contacts.csv", WEEKS)

@@ -91,6 +91,12 @@ class Cluster(Deployment):
         self._keeper.start()
         return self
 
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
+        super().__exit__(*exc)
+
     def wait_until_ready(self, worker: str) -> None:
         """Return when a worker that was started takes tasks."""
         out = self.home / f"{worker}.out"
@@ -101,12 +107,6 @@ class Cluster(Deployment):
             lambda: out.read_text()[-3000:],
         )
         assert process.poll() is None
-
-    def __exit__(self, *exc: object) -> None:
-        self._over.set()
-        if self._keeper.is_alive():
-            self._keeper.join()
-        super().__exit__(*exc)
 
     def worker_of(self, run_id: str, task_id: str) -> str:
         """Return which worker runs a task."""

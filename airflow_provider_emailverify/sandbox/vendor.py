@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from airflow_provider_emailverify.sandbox.links import PREFIX
@@ -147,6 +148,36 @@ def accept(
     batch = sandbox.ledger.create_batch(vendor.name, emails, name=name, batch_id=batch_id)
     sandbox.ledger.charge(vendor.name, emails, charged_for=batch.batch_id)
     return batch
+
+
+@dataclass(frozen=True)
+class Upload:
+    """
+    A file of a form, read to its end, and the form's other fields.
+
+    :param content: its bytes
+    :param filename: how the client calls it; "" if it has no name
+    :param fields: the texts beside it, by name
+    """
+
+    content: bytes
+    filename: str
+    fields: Mapping[str, str]
+
+
+async def upload_in(request: Request, name: str) -> Upload | None:
+    """
+    Return a file of a form; None if there is none. The temporary files of the form are closed.
+
+    :param request: with a form as its body
+    :param name: of the file's field
+    """
+    async with request.form() as form:
+        file = form.get(name)
+        if not isinstance(file, UploadFile):
+            return None
+        fields = {key: value for key, value in form.items() if isinstance(value, str)}
+        return Upload(await file.read(), file.filename or "", fields)
 
 
 def uploaded(

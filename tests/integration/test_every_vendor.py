@@ -62,7 +62,8 @@ def test_the_dag_of_its_page_gives_the_list_back(
     tasks = run_dag(code.replace("s3://my_aws@bucket", f"file://{tmp_path}"), f"verify_with_{vendor}")
 
     assert {task.state for task in tasks.values()} == {"success"}
-    rows = list(csv.reader((tmp_path / "verified" / "list.verified.csv").open(newline="")))
+    with (tmp_path / "verified" / "list.verified.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
     assert [row[:2] for row in rows[1:]] == [
         ["ada@example.com", "deliverable"],
         ["bob+undeliverable@example.com", "undeliverable"],

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_emailverify.sandbox.layouts import CSV_LAYOUTS, as_csv, as_rows
@@ -20,6 +19,7 @@ from airflow_provider_emailverify.sandbox.vendor import (
     accept,
     check_key,
     examined,
+    upload_in,
     uploaded,
 )
 from airflow_provider_emailverify.sandbox.verdicts import Verdict
@@ -153,10 +153,10 @@ def router(sandbox: Sandbox) -> APIRouter:
             each.name == name for each in ledger.batches(VENDOR.name)
         ):
             raise Refusal(int(readings.cliova_duplicate_name), "A list with this name already exists")
-        file = (await request.form()).get("file")
-        if not isinstance(file, UploadFile):
+        file = await upload_in(request, "file")
+        if file is None:
             raise Refusal(400, "file is required")
-        emails = uploaded(await file.read())
+        emails = uploaded(file.content)
         batch = accept(VENDOR, sandbox, key, emails, name=name)
         return JSONResponse(success(described(batch, WORDS[Phase.ACCEPTED], finished=False)))
 

@@ -8,7 +8,6 @@ import zipfile
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_emailverify.sandbox.layouts import Layout, table_of
@@ -23,6 +22,7 @@ from airflow_provider_emailverify.sandbox.vendor import (
     check_key,
     examined,
     find,
+    upload_in,
     uploaded,
 )
 from airflow_provider_emailverify.sandbox.verdicts import Finding, Verdict
@@ -133,8 +133,8 @@ def router(sandbox: Sandbox) -> APIRouter:
     async def submit(request: Request, quoted_id: str) -> Response:
         key = check_key(VENDOR, request)
         batch_id = unquote(quoted_id)
-        file = (await request.form()).get("file")
-        if "@" in batch_id or not isinstance(file, UploadFile):
+        file = await upload_in(request, "file")
+        if "@" in batch_id or file is None:
             raise Refusal(400, "A list id without '@' and a file are required")
         if ledger.find(VENDOR.name, batch_id):
             raise Refusal(400, "A job with this id already exists")
@@ -143,7 +143,7 @@ def router(sandbox: Sandbox) -> APIRouter:
         ]
         if len(at_work) >= MOST_PARALLEL:
             raise Refusal(400, "Too many parallel jobs")
-        accept(VENDOR, sandbox, key, uploaded(await file.read()), batch_id=batch_id, name=batch_id)
+        accept(VENDOR, sandbox, key, uploaded(file.content), batch_id=batch_id, name=batch_id)
         return JSONResponse({"id": batch_id, "message": "The validation job was submitted."}, 202)
 
     @routes.get("/{quoted_id}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_emailverify.sandbox.layouts import Layout, table_of
@@ -19,6 +18,7 @@ from airflow_provider_emailverify.sandbox.vendor import (
     check_key,
     examined,
     find,
+    upload_in,
     uploaded,
 )
 from airflow_provider_emailverify.sandbox.verdicts import Verdict
@@ -111,12 +111,12 @@ def router(sandbox: Sandbox) -> APIRouter:
     @routes.post("/upload")
     async def upload(request: Request) -> Response:
         key = check_named_key(request)
-        file = (await request.form()).get("file_contents")
-        if not isinstance(file, UploadFile):
+        file = await upload_in(request, "file_contents")
+        if file is None:
             raise Refusal(400, "file_contents is required")
         number = str(500_000 + len(ledger.batches(VENDOR.name)))
-        emails = uploaded(await file.read())
-        batch = accept(VENDOR, sandbox, key, emails, name=file.filename or "", batch_id=number)
+        emails = uploaded(file.content)
+        batch = accept(VENDOR, sandbox, key, emails, name=file.filename, batch_id=number)
         return JSONResponse(described(batch, WORDS[Phase.ACCEPTED]))
 
     @routes.get("/fileinfo")

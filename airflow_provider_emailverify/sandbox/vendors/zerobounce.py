@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_emailverify.sandbox.layouts import Layout, table_of
@@ -19,6 +18,7 @@ from airflow_provider_emailverify.sandbox.vendor import (
     credits_of,
     examined,
     find,
+    upload_in,
     uploaded,
 )
 from airflow_provider_emailverify.sandbox.verdicts import Finding, Verdict
@@ -117,18 +117,17 @@ def router(sandbox: Sandbox) -> APIRouter:
     @routes.post("/sendfile")
     async def send(request: Request) -> Response:
         key = check_key(VENDOR, request)
-        form = await request.form()
-        file, column = form.get("file"), str(form.get("email_address_column", ""))
-        if not isinstance(file, UploadFile) or not column.isdecimal():
+        file = await upload_in(request, "file")
+        if file is None or not file.fields.get("email_address_column", "").isdecimal():
             raise Refusal(400, "file and email_address_column are required")
         emails = uploaded(
-            await file.read(),
-            column=int(column) - 1,
-            has_header=str(form.get("has_header_row", "false")).lower() == "true",
+            file.content,
+            column=int(file.fields["email_address_column"]) - 1,
+            has_header=file.fields.get("has_header_row", "false").lower() == "true",
         )
-        if str(form.get("remove_duplicate", "true")).lower() == "true":
+        if file.fields.get("remove_duplicate", "true").lower() == "true":
             emails = list(dict.fromkeys(emails))
-        batch = accept(VENDOR, sandbox, key, emails, name=file.filename or "")
+        batch = accept(VENDOR, sandbox, key, emails, name=file.filename)
         return JSONResponse(
             {"success": True, "message": "File Accepted", "file_name": batch.name, "file_id": batch.batch_id}
         )

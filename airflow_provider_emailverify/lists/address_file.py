@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Self
 
@@ -63,7 +64,8 @@ class AddressFile:
 
     def close(self) -> None:
         """Forget the addresses."""
-        self._file.close()
+        with suppress(OSError):  # what is still in memory may not fit, and is not needed
+            self._file.close()
 
     def __enter__(self) -> Self:
         """Return the file."""

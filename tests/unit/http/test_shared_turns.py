@@ -187,7 +187,7 @@ def test_a_process_that_is_killed_blocks_nobody_and_one_that_is_stopped_not_for_
         assert "another process has had" in said
     finally:
         holder.kill()
-        holder.wait()
+        holder.communicate()
     MachineTurns("x").take(1000)
     started = time.monotonic()
     assert account(limit=1000).try_acquire() == 0

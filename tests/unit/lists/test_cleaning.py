@@ -184,13 +184,16 @@ def test_nothing_of_it_can_be_found_on_the_disk(tmp_path: Path, monkeypatch: pyt
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_is_full_is_said_to_be() -> None:
-    emails = AddressList([])
-    with Path("/dev/full").open("w") as full:
-        os.dup2(full.fileno(), emails._file.fileno())
+@pytest.mark.parametrize("count", [10, 10_000], ids=["in memory until the end", "written at once"])
+def test_a_disk_that_is_full_is_said_to_be(count: int) -> None:
+    def fill() -> None:
+        with AddressList([]) as emails:
+            with Path("/dev/full").open("w") as full:
+                os.dup2(full.fileno(), emails._file.fileno())
+            emails._fill([[f"user{number}@example.com" for number in range(count)]], SeenAddresses())
 
     with pytest.raises(StorageError, match=r"No space left on device.*TMPDIR"):
-        emails._fill([[f"user{number}@example.com" for number in range(10_000)]], SeenAddresses())
+        fill()
 
 
 def test_memory_does_not_grow_with_the_file_beyond_what_tells_duplicates() -> None:

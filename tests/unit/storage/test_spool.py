@@ -256,13 +256,13 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_one_but_not_a_living_o
     assert len(names(tmp_path)) == 2
 
     writers[0].send_signal(signal.SIGKILL)
-    writers[0].wait()
+    writers[0].communicate()
     land(uri)
 
     assert (tmp_path / "mine.csv").read_bytes() == NEW
     assert len(names(tmp_path)) == 2  # the file, and the living writer's spool
     writers[1].kill()
-    writers[1].wait()
+    writers[1].communicate()
     land(uri)
     assert names(tmp_path) == ["mine.csv"]
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not REDIS_IS_THERE, reason="there is no redis-se
 LISTS = 25
 ROWS = 12
 VENDORS = ("proofy", "cliova")
-# It takes four minutes on two quiet cores.
+# It takes four minutes on two cores that others use too.
 SECONDS = 1500
 DAGS = """
 from airflow.sdk import DAG, task_group

@@ -46,7 +46,7 @@ lint: .venv/.ready ## Check style and formatting
 types: .venv/.ready ## Check types, strictly
 	@$(bin)/mypy
 
-audit: .venv/.ready ## Look up every installed package in PyPI's advisories; it takes a network to pypi.org
+audit: .venv/.ready ## Look up every installed package in the advisories of PyPI, which has to be reached
 	@$(bin)/python -m pip --version >/dev/null 2>&1 || $(bin)/python -m ensurepip
 	@$(bin)/python -m pip install --quiet --editable ".[audit]"
 	@$(bin)/python .ci/audit.py

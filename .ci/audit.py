@@ -28,7 +28,7 @@ def judge(dependencies: list[dict[str, Any]]) -> tuple[int, str]:
     if len(known) <= len(installed) // 2:
         return NOT_AUDITED, (
             f"Not audited: {len(installed) - len(known)} of {len(installed)} packages have no advisories here. "
-            "It takes a network to pypi.org, or an index that serves its JSON API."
+            "It takes a network to the Python Package Index, or an index that serves the same JSON API."
         )
     lines = [
         f"{each['name']} {each['version']}: {found['id']}, corrected in {' or '.join(found['fix_versions']) or 'none'}"

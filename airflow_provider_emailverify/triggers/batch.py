@@ -52,7 +52,6 @@ class EmailVerifyBatchTrigger(BaseTrigger):
         until_any: bool = False,
         cancel_on_kill: bool = False,
     ) -> None:
-        # Airflow annotates nothing of it.
         super().__init__()  # type: ignore[no-untyped-call] # Airflow annotates it nowhere
         self.conn_id = conn_id
         self.batch_id = read_batch_ids(batch_id)

@@ -53,7 +53,6 @@ class EmailVerifyBatchEventTrigger(BaseEventTrigger):
     def __init__(self, conn_id: str, variable: str, poll_interval: float = 120.0) -> None:
         if not HAS_ASSET_WATCHERS:
             raise RuntimeError("EmailVerifyBatchEventTrigger needs Airflow 3: assets have no watchers before it.")
-        # Airflow annotates nothing of it.
         super().__init__()  # type: ignore[no-untyped-call] # Airflow annotates it nowhere
         self.conn_id = conn_id
         self.variable = variable
